@@ -1,0 +1,77 @@
+import { type Queryable, statement } from '../db/database.ts';
+import {
+  type Campaign,
+  type CampaignBrand,
+  type CampaignState,
+  textsByLanguageSchema,
+} from './campaign.ts';
+
+type CampaignRow = {
+  id: number;
+  slug: string;
+  state: CampaignState;
+  open: boolean;
+  mail_domain: string | null;
+  texts: unknown;
+  fingerprint_key: Buffer | null;
+  key_version: number | null;
+};
+
+const campaignColumns = `
+  id, slug, state, mail_domain, texts, fingerprint_key, key_version,
+  state = 'open' and coalesce(opens_at <= now(), true) and coalesce(closes_at > now(), true) as open`;
+
+const all = statement<CampaignRow>(`select ${campaignColumns} from campaign where state <> 'draft' order by id desc`);
+
+const bySlug = statement<CampaignRow>(`select ${campaignColumns} from campaign where slug = $1 and state <> 'draft'`);
+
+const byId = statement<CampaignRow>(`select ${campaignColumns} from campaign where id = $1`);
+
+const brands = statement<CampaignBrand>(`
+  select brand.id, brand.slug, brand.name, lists
+  from campaign_brand join brand on brand.id = brand_id
+  where campaign_id = $1
+  order by position`);
+
+const accepted = statement<{ n: number }>(`
+  select count(*)::int as n from letter where campaign_id = $1 and state in ('accepted', 'delivered')`);
+
+/** Campaigns that the public may see, newest first. `mailDomain` is the instance's own, for those without. */
+export async function listCampaigns(db: Queryable, mailDomain: string): Promise<Campaign[]> {
+  return (await db.rows(all)).map((row) => readCampaign(row, mailDomain));
+}
+
+export async function findCampaign(db: Queryable, slug: string, mailDomain: string): Promise<Campaign | undefined> {
+  const row = await db.row(bySlug, [slug]);
+  return row && readCampaign(row, mailDomain);
+}
+
+/** @throws Error when there is none: advocates and letters refer to campaigns that exist */
+export async function findCampaignById(db: Queryable, id: number, mailDomain: string): Promise<Campaign> {
+  const row = await db.row(byId, [id]);
+  if (!row) throw new Error(`campaign ${id} does not exist`);
+  return readCampaign(row, mailDomain);
+}
+
+export async function brandsOf(db: Queryable, campaignId: number): Promise<CampaignBrand[]> {
+  return db.rows(brands, [campaignId]);
+}
+
+/** How many letters of a campaign were accepted. Reads all of them: ask rarely. */
+export async function countAccepted(db: Queryable, campaignId: number): Promise<number> {
+  return (await db.row(accepted, [campaignId]))?.n ?? 0;
+}
+
+function readCampaign(row: CampaignRow, mailDomain: string): Campaign {
+  return {
+    id: row.id,
+    slug: row.slug,
+    state: row.state,
+    open: row.open,
+    mailDomain: row.mail_domain ?? mailDomain,
+    texts: textsByLanguageSchema.parse(row.texts),
+    ...(row.fingerprint_key && row.key_version !== null
+      ? { fingerprintKey: { wrapped: row.fingerprint_key, version: row.key_version } }
+      : {}),
+  };
+}

@@ -1,0 +1,198 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { ExpectedError } from './expected.ts';
+
+export const roles = ['web', 'worker'] as const;
+export type Role = (typeof roles)[number];
+
+export type MasterKey = { version: number; key: Buffer };
+
+export type Config = {
+  roles: Role[];
+  port: number;
+  host: string;
+  dataDir: string;
+  /** Absent: the embedded PostgreSQL under `dataDir`. */
+  databaseUrl?: string;
+  /** Absent: BullMQ runs on its PostgreSQL backend. */
+  redisUrl?: string;
+  /** Absent: the built-in mail catcher takes all mail. */
+  smtpUrl?: string;
+  /** Newest first; absent in the embedded default, which keeps a key of its own under `dataDir`. */
+  appKeys?: MasterKey[];
+  /** Where people reach the pages, without a trailing slash; absent: whatever address the server got. */
+  publicUrl?: string;
+  mailDomain: string;
+  trustProxy: number;
+  logLevel: string;
+  /** Create the first campaign where there is none. */
+  seed: boolean;
+};
+
+/**
+ * Every variable that Outspoken reads, with what a person should know about it. `docs/operating.md` and
+ * `docker-compose.yml` are checked against this list by a test.
+ */
+export const variables = {
+  PORT: 'port of the pages; 0: any free one (default 3000)',
+  HOST: 'address to listen on (default 127.0.0.1)',
+  DATA_DIR: 'folder of the embedded default (default ./data)',
+  DATABASE_URL: 'PostgreSQL 18 server, postgres://…; unset: an embedded one under DATA_DIR',
+  REDIS_URL: 'Redis server for BullMQ, redis:// or rediss://; unset: BullMQ on PostgreSQL',
+  SMTP_URL: 'mail relay, smtp:// or smtps://; unset: the built-in mail catcher, nothing leaves the machine',
+  APP_KEY: 'master key, VERSION:BASE64 of 32 bytes, newest first, comma-separated; needed with DATABASE_URL',
+  PUBLIC_URL: 'where people reach the pages, https://…; needed with SMTP_URL',
+  MAIL_DOMAIN: 'domain of From, Reply-To and Return-Path; needed with SMTP_URL',
+  TRUST_PROXY: 'how many reverse proxies stand in front (default 0)',
+  LOG_LEVEL: 'fatal, error, warn, info, debug or silent (default info)',
+  SEED: 'true: create the first campaign where there is none (default: only in the embedded default)',
+} as const;
+
+type Variable = keyof typeof variables;
+type Environment = Partial<Record<string, string>>;
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
+
+/** Whether a host name or address never leaves this machine. */
+export function isLoopback(host: string): boolean {
+  return loopback.test(host);
+}
+
+const whole = (low: number, high: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${low} to ${high}`)
+    .transform(Number)
+    .refine((n) => n >= low && n <= high, `must be a whole number from ${low} to ${high}`);
+
+const url = (protocols: string[], example: string) =>
+  z.string().refine((text) => {
+    const parsed = URL.canParse(text) ? new URL(text) : undefined;
+    return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
+  }, `must be a URL such as ${example}`);
+
+const domain = z
+  .string()
+  .toLowerCase()
+  .regex(
+    /^(?=.{1,190}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/,
+    'must be a domain name such as letters.example.org',
+  );
+
+const makeKey = 'make one with: echo "1:$(openssl rand -base64 32)"';
+
+/** Reads `VERSION:BASE64[,VERSION:BASE64…]`; undefined unless each is 32 bytes and has a version of its own. */
+export function readMasterKeys(text: string): MasterKey[] | undefined {
+  const keys: MasterKey[] = [];
+  for (const part of text.split(',')) {
+    const [, version, base64] = /^(\d{1,4}):([A-Za-z0-9+/]{43}=)$/.exec(part.trim()) ?? [];
+    if (!version || !base64 || keys.some((key) => key.version === Number(version))) return undefined;
+    keys.push({ version: Number(version), key: Buffer.from(base64, 'base64') });
+  }
+  return keys;
+}
+
+const masterKeys = z.string().transform((text, context): MasterKey[] => {
+  const keys = readMasterKeys(text);
+  if (keys) return keys;
+  context.addIssue(`must be VERSION:BASE64 with 32 bytes each and every version once; ${makeKey}`);
+  return z.NEVER;
+});
+
+const schema = z.object({
+  PORT: whole(0, 65535).default(3000),
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1')
+    .default('127.0.0.1'),
+  DATA_DIR: z.string().default('./data'),
+  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/outspoken').optional(),
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
+  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587')
+    .refine(
+      (text) => !URL.canParse(text) || ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
+      'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off',
+    )
+    .optional(),
+  APP_KEY: masterKeys.optional(),
+  PUBLIC_URL: url(['http:', 'https:'], 'https://outspoken.example.org')
+    .refine(
+      (text) => !URL.canParse(text) || text.startsWith('https:') || isLoopback(new URL(text).hostname),
+      'must be https: outside this machine, since links in mails open private pages',
+    )
+    .transform((text) => text.replace(/\/+$/, ''))
+    .optional(),
+  MAIL_DOMAIN: domain.optional(),
+  TRUST_PROXY: whole(0, 10).default(0),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], 'must be fatal, error, warn, info, debug or silent')
+    .default('info'),
+  SEED: z.enum(['true', 'false'], 'must be true or false').optional(),
+} satisfies Record<Variable, z.ZodType>);
+
+/**
+ * Reads the environment; nothing else in Outspoken does. An empty variable counts as unset, as Compose passes
+ * them.
+ *
+ * @param roleNames what `--role` named; none: all roles in one process
+ * @throws ExpectedError with every problem at once, a line each
+ */
+export function readConfig(environment: Environment, roleNames: string[] = []): Config {
+  const given = Object.fromEntries(
+    Object.keys(variables).map((name) => [name, environment[name]?.trim() || undefined]),
+  );
+  const parsed = schema.safeParse(given);
+  const problems = parsed.success
+    ? []
+    : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  problems.push(...roleProblems(roleNames), ...missing(given, roleNames));
+  if (!parsed.success || problems.length > 0) {
+    throw new ExpectedError(
+      ['Outspoken cannot start with these settings:', ...problems.map((line) => `  - ${line}`)].join('\n'),
+    );
+  }
+  const values = parsed.data;
+  return {
+    roles: roleNames.length > 0 ? [...new Set(roleNames as Role[])] : [...roles],
+    port: values.PORT,
+    host: values.HOST,
+    dataDir: resolve(values.DATA_DIR),
+    databaseUrl: values.DATABASE_URL,
+    redisUrl: values.REDIS_URL,
+    smtpUrl: values.SMTP_URL,
+    appKeys: values.APP_KEY,
+    publicUrl: values.PUBLIC_URL,
+    mailDomain: values.MAIL_DOMAIN ?? 'outspoken.example',
+    trustProxy: values.TRUST_PROXY,
+    logLevel: values.LOG_LEVEL,
+    seed: values.SEED === undefined ? values.DATABASE_URL === undefined : values.SEED === 'true',
+  };
+}
+
+function roleProblems(names: string[]): string[] {
+  return names
+    .filter((name) => !roles.includes(name as Role))
+    .map((name) => `--role ${name} does not exist; there are: ${roles.join(', ')}`);
+}
+
+/** What becomes necessary once another part is real, or once the roles run apart. */
+function missing(given: Environment, roleNames: string[]): string[] {
+  const apart = roleNames.length > 0 && !roles.every((role) => roleNames.includes(role));
+  const problems: string[] = [];
+  if (given.DATABASE_URL && !given.APP_KEY) {
+    problems.push(`APP_KEY is needed with DATABASE_URL; ${makeKey}`);
+  }
+  if (given.SMTP_URL && !given.PUBLIC_URL) {
+    problems.push('PUBLIC_URL is needed with SMTP_URL, since confirmation mails link to it');
+  }
+  if (given.SMTP_URL && !given.MAIL_DOMAIN) {
+    problems.push('MAIL_DOMAIN is needed with SMTP_URL: the domain that you send from and get answers at');
+  }
+  if (apart && !given.DATABASE_URL) {
+    problems.push('DATABASE_URL is needed when roles run apart: the embedded PostgreSQL serves one process');
+  }
+  if (apart && roleNames.includes('worker') && !given.SMTP_URL) {
+    problems.push('SMTP_URL is needed for a worker that runs apart: the mail catcher belongs to the all-in-one process');
+  }
+  return problems;
+}

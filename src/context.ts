@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { seedFirstCampaign } from './campaigns/seed.ts';
+import { openWordings } from './campaigns/wordings.ts';
+import { type Config, type MasterKey, readMasterKeys } from './config.ts';
+import { openDatabase } from './db/database.ts';
+import { createHint } from './db/hint.ts';
+import { migrate } from './db/migrate.ts';
+import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
+import { type Catcher, startCatcher } from './embedded/catcher.ts';
+import { codeOf, ExpectedError } from './expected.ts';
+import { loadLocales } from './locale/locale.ts';
+import type { Logger } from './log.ts';
+import { createVault } from './people/vault.ts';
+
+/** What requests and jobs need, passed to them explicitly. */
+export type Context = Awaited<ReturnType<typeof createContext>>;
+
+/**
+ * Opens everything that the roles share: the database (starting and migrating it), the keys, the texts, the
+ * mail catcher where no relay is set.
+ *
+ * @throws ExpectedError when a part cannot be used, saying which and what to do
+ */
+export async function createContext(config: Config, log: Logger) {
+  const opened: Array<() => Promise<void>> = [];
+  const close = async () => {
+    for (const closePart of opened.splice(0).reverse()) await closePart();
+  };
+  try {
+    const embedded = config.databaseUrl && config.appKeys && config.smtpUrl ? undefined : config.dataDir;
+    if (embedded) await prepareFolder(embedded);
+
+    let postgres: EmbeddedPostgres | undefined;
+    if (!config.databaseUrl) {
+      postgres = await startPostgres(config.dataDir);
+      opened.push(() => postgres?.close() ?? Promise.resolve());
+    }
+    const databaseUrl = config.databaseUrl ?? (postgres as EmbeddedPostgres).url;
+    await migrate(databaseUrl).catch((error) => {
+      throw unreachable(error);
+    });
+    const database = openDatabase(databaseUrl);
+    opened.push(() => database.close());
+
+    let catcher: Catcher | undefined;
+    if (!config.smtpUrl && config.roles.includes('worker')) {
+      catcher = await startCatcher(join(config.dataDir, 'mail'));
+      opened.push(() => catcher?.close() ?? Promise.resolve());
+    }
+
+    const vault = createVault(config.appKeys ?? (await ownMasterKeys(config.dataDir)));
+    if (config.seed) await database.transaction((transaction) => seedFirstCampaign(transaction, vault));
+    return {
+      config,
+      log,
+      database,
+      databaseUrl,
+      vault,
+      catcher,
+      smtpUrl: config.smtpUrl ?? catcher?.url,
+      locales: await loadLocales(),
+      wordings: openWordings(database),
+      hint: createHint(database),
+      /** Where people reach the pages; the web role corrects it once it knows its port. */
+      site: { url: config.publicUrl ?? `http://${config.host}:${config.port}` },
+      /** Resolves when a part that should run has ended by itself. */
+      lost: postgres?.lost ?? new Promise<void>(() => {}),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The data folder, open to others only for passing through: PostgreSQL may run as another user. */
+async function prepareFolder(folder: string): Promise<void> {
+  try {
+    const made = await mkdir(folder, { recursive: true });
+    if (made) await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
+    await writeFile(join(folder, '.writable'), '');
+  } catch (error) {
+    throw new ExpectedError(
+      `The data folder ${folder} cannot be written (${codeOf(error)}). Set DATA_DIR to a folder that you may write to.`,
+    );
+  }
+}
+
+/** The key that the embedded default made for itself. Whoever has it and the database can read everything. */
+async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
+  const file = join(folder, 'app-key');
+  try {
+    await writeFile(file, `1:${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  const keys = readMasterKeys((await readFile(file, 'utf8')).trim());
+  if (keys) return keys;
+  throw new ExpectedError(`${file} does not hold a key any more. Put the right one back; without it nothing can be read.`);
+}
+
+function unreachable(error: unknown): unknown {
+  const reasons: Record<string, string> = {
+    ECONNREFUSED: 'nothing listens there',
+    ENOTFOUND: 'its host is not known',
+    EAI_AGAIN: 'its host cannot be looked up now',
+    ETIMEDOUT: 'it does not answer',
+    '28P01': 'it refuses the password',
+    '28000': 'it refuses the user',
+    '3D000': 'the database does not exist',
+  };
+  const reason = reasons[codeOf(error) ?? ''];
+  return reason ? new ExpectedError(`The PostgreSQL server of DATABASE_URL cannot be used: ${reason}.`) : error;
+}

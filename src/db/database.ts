@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+
+/** A statement that Postgres parses and plans once per connection. `Row` is what it returns. */
+export type Statement<Row> = { readonly name: string; readonly text: string; readonly row?: Row };
+
+/** Where statements can run: the database itself (each one a transaction) or one open transaction. */
+export type Queryable = {
+  rows<Row>(statement: Statement<Row>, values?: unknown[]): Promise<Row[]>;
+  /** The first row, or undefined. */
+  row<Row>(statement: Statement<Row>, values?: unknown[]): Promise<Row | undefined>;
+};
+
+export type Database = Queryable & {
+  /** Commits when `work` resolves, rolls back when it throws. */
+  transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
+  /** The pool itself, for what must own a connection: migrations and BullMQ's backend. */
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+};
+
+/**
+ * Names a statement by its own text, so that it is prepared once and two statements never share a name.
+ * Write it at module level.
+ */
+export function statement<Row = Record<string, never>>(text: string): Statement<Row> {
+  return { name: createHash('sha1').update(text).digest('base64url'), text };
+}
+
+/**
+ * @param url `postgres://…`
+ * @param connections how many at most
+ */
+export function openDatabase(url: string, connections = 12): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    application_name: 'outspoken',
+    // A queue's tables look empty one moment and full the next: a plan made from the values of the first
+    // calls goes stale, a generic one keeps to the indexes.
+    options: '-c plan_cache_mode=force_generic_plan',
+  });
+  pool.on('error', () => {}); // an idle connection that broke is replaced at the next query
+  return {
+    ...on(pool),
+    pool,
+    async transaction(work) {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        await client.query('begin');
+        const result = await work(on(client));
+        await client.query('commit');
+        return result;
+      } catch (error) {
+        await client.query('rollback').catch((rollbackError: Error) => {
+          broken = rollbackError;
+        });
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    },
+    close: () => pool.end(),
+  };
+}
+
+function on(client: pg.Pool | pg.PoolClient): Queryable {
+  async function rows<Row>({ name, text }: Statement<Row>, values: unknown[] = []): Promise<Row[]> {
+    const result = await client.query({ name, text, values });
+    return result.rows as Row[];
+  }
+  return {
+    rows,
+    row: async (query, values) => (await rows(query, values))[0],
+  };
+}
+
+/** Whether an error says that the connection or the server is gone, not that the statement was wrong. */
+export function isConnectionLoss(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return (
+    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08|57P0)/.test(code ?? '') ||
+    /Connection terminated|timeout expired|Client has encountered a connection error/.test(message ?? '')
+  );
+}

@@ -1,0 +1,64 @@
+import pg from 'pg';
+import { type Database, statement } from './database.ts';
+
+const channel = 'outspoken_letters';
+const notify = statement(`select pg_notify('${channel}', '')`);
+
+/** How long hints are gathered before one is given, in milliseconds. */
+const gather = 20;
+
+/**
+ * Tells workers that there is something to do, without waiting for the answer and without promising anything:
+ * a lost hint costs them one round of looking (a second), never a letter. It is given after the commit and
+ * outside of it, since a NOTIFY inside takes a lock that all commits would queue for.
+ */
+export function createHint(db: Database): () => void {
+  let pending = false;
+  return () => {
+    if (pending) return;
+    pending = true;
+    setTimeout(() => {
+      pending = false;
+      db.rows(notify).catch(() => {});
+    }, gather).unref();
+  };
+}
+
+/**
+ * Calls `onHint` for every hint, over a connection of its own that is made again when it breaks.
+ */
+export function listenForHints(url: string, onHint: () => void): { close(): Promise<void> } {
+  let closed = false;
+  let client: pg.Client | undefined;
+  let retry: NodeJS.Timeout | undefined;
+
+  async function connect(): Promise<void> {
+    client = new pg.Client({ connectionString: url, application_name: 'outspoken-hints', keepAlive: true });
+    client.on('notification', onHint);
+    client.on('error', again);
+    client.on('end', again);
+    try {
+      await client.connect();
+      await client.query(`listen ${channel}`);
+    } catch {
+      again();
+    }
+  }
+  function again(): void {
+    if (closed || retry) return;
+    client?.removeAllListeners('end');
+    client?.end().catch(() => {});
+    retry = setTimeout(() => {
+      retry = undefined;
+      void connect();
+    }, 1000);
+  }
+  void connect();
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(retry);
+      await client?.end().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { runner } from 'node-pg-migrate';
+import pg from 'pg';
+import { projectRoot } from '../root.ts';
+
+/**
+ * Brings the database to the newest schema, in one transaction, while any other starting process waits
+ * (an advisory lock). A database that is already there is left alone.
+ */
+export async function migrate(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, application_name: 'outspoken-migrate' });
+  await client.connect();
+  try {
+    await runner({
+      dbClient: client,
+      dir: join(projectRoot, 'src/db/migrations'),
+      direction: 'up',
+      migrationsTable: 'migration',
+      checkOrder: true,
+      singleTransaction: true,
+      advisoryLockMode: 'wait',
+      log: () => {},
+    });
+  } finally {
+    await client.end();
+  }
+}

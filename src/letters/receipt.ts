@@ -1,0 +1,154 @@
+import { findCampaignById } from '../campaigns/campaign-store.ts';
+import type { Campaign } from '../campaigns/campaign.ts';
+import type { Wordings } from '../campaigns/wordings.ts';
+import { type Queryable, statement } from '../db/database.ts';
+import { type Identity, openAddress, openSaid, type Sealed } from '../people/advocate.ts';
+import { hashToken } from '../people/token.ts';
+import type { Vault } from '../people/vault.ts';
+import { handleOf } from './alias.ts';
+import { type ComposedLetter, composeLetter } from './compose.ts';
+import type { EventType, LetterId, LetterState } from './letter.ts';
+
+export type LetterEvent = {
+  type: EventType;
+  at: Date;
+  code: number | null;
+  response: string | null;
+  host: string | null;
+};
+
+export type ReceiptLetter = {
+  id: LetterId;
+  handle: string;
+  messageId: string;
+  brand: string;
+  brandSlug: string;
+  state: LetterState;
+  /** When it is tried again, while it is deferred. */
+  dueAt: Date | null;
+  events: LetterEvent[];
+};
+
+/** What an advocate sees of their letters. */
+export type Receipt = {
+  advocateId: string;
+  campaign: Campaign;
+  confirmedAt: Date | null;
+  letters: ReceiptLetter[];
+};
+
+type AdvocateRow = Sealed & {
+  id: string;
+  campaign_id: number;
+  identity: Identity;
+  language: string;
+  confirmed_at: Date | null;
+  address: Buffer;
+  said: Buffer;
+  tokens: Buffer;
+};
+
+const advocateColumns = `id::text, campaign_id, identity, language, confirmed_at, submission, data_key,
+  key_version, address, said, tokens`;
+
+const byReceipt = statement<AdvocateRow>(`select ${advocateColumns} from advocate where receipt_hash = $1`);
+const byWaiting = statement<AdvocateRow>(`select ${advocateColumns} from advocate where waiting_hash = $1`);
+
+type LetterRow = {
+  id: string;
+  message_id: string;
+  brand: string;
+  brand_slug: string;
+  state: LetterState;
+  due_at: Date | null;
+  wording_id: number;
+  lists: [string, ...string[]];
+};
+
+const lettersOf = statement<LetterRow>(`
+  select letter.id::text, message_id, brand.name as brand, brand.slug as brand_slug, letter.state, letter.due_at,
+    wording_id, lists
+  from letter
+  join brand on brand.id = letter.brand_id
+  join campaign_brand on campaign_brand.campaign_id = letter.campaign_id
+    and campaign_brand.brand_id = letter.brand_id
+  where advocate_id = $1
+  order by position`);
+
+const eventsOf = statement<LetterEvent & { letter_id: string }>(`
+  select letter_id::text, type, at, code, response, host
+  from event where letter_id = any ($1::bigint[])
+  order by at, id`);
+
+/** The receipt behind a token; undefined when there is none, or when it was erased. */
+export async function readReceipt(db: Queryable, token: string, mailDomain: string): Promise<Receipt | undefined> {
+  const advocate = await db.row(byReceipt, [hashToken(token)]);
+  if (!advocate?.confirmed_at) return undefined;
+  const letters = await db.rows(lettersOf, [advocate.id]);
+  const events = await db.rows(eventsOf, [letters.map(({ id }) => id)]);
+  return {
+    advocateId: advocate.id,
+    campaign: await findCampaignById(db, advocate.campaign_id, mailDomain),
+    confirmedAt: advocate.confirmed_at,
+    letters: letters.map((letter) => ({
+      id: letter.id,
+      handle: handleOf(letter.message_id),
+      messageId: letter.message_id,
+      brand: letter.brand,
+      brandSlug: letter.brand_slug,
+      state: letter.state,
+      dueAt: letter.due_at,
+      events: events.filter(({ letter_id }) => letter_id === letter.id),
+    })),
+  };
+}
+
+/** The copy of one letter, and the brand it is for; undefined when the token or the handle is not known. */
+export async function readCopy(
+  { database, vault, wordings }: { database: Queryable; vault: Vault; wordings: Wordings },
+  mailDomain: string,
+  token: string,
+  handle: string,
+): Promise<(ComposedLetter & { brand: string }) | undefined> {
+  const advocate = await database.row(byReceipt, [hashToken(token)]);
+  if (!advocate?.confirmed_at) return undefined;
+  const letter = (await database.rows(lettersOf, [advocate.id])).find((one) => handleOf(one.message_id) === handle);
+  if (!letter) return undefined;
+  const campaign = await findCampaignById(database, advocate.campaign_id, mailDomain);
+  const copy = composeLetter({
+    wording: await wordings.byId(letter.wording_id),
+    brand: { name: letter.brand, lists: letter.lists },
+    said: openSaid(vault, advocate),
+    handle,
+    domain: campaign.mailDomain,
+  });
+  return { ...copy, brand: letter.brand };
+}
+
+/** What the page between sending the form and opening the mailbox knows. */
+export type Waiting = {
+  advocateId: string;
+  campaign: Campaign;
+  address: string;
+  brands: string[];
+  confirmed: boolean;
+};
+
+/** Behind the token of the waiting page; undefined when there is none. */
+export async function readWaiting(
+  db: Queryable,
+  vault: Vault,
+  token: string,
+  mailDomain: string,
+): Promise<Waiting | undefined> {
+  const advocate = await db.row(byWaiting, [hashToken(token)]);
+  if (!advocate) return undefined;
+  const letters = await db.rows(lettersOf, [advocate.id]);
+  return {
+    advocateId: advocate.id,
+    campaign: await findCampaignById(db, advocate.campaign_id, mailDomain),
+    address: openAddress(vault, advocate),
+    brands: letters.map(({ brand }) => brand),
+    confirmed: advocate.confirmed_at !== null,
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * When a deferred letter is tried again. RFC 5321 section 4.5.4.1 asks for waits of at least 30 minutes after
+ * the first hour, and for giving up after four to five days.
+ */
+
+const minute = 60;
+const firstHour = [5 * minute, 10 * minute, 15 * minute, 30 * minute];
+const later = 60 * minute;
+
+/** Tries end this long after the first one, in seconds. */
+export const patience = 5 * 24 * 60 * minute;
+
+/**
+ * How long to wait after the given number of tries, in seconds. Up to a tenth is added at random, so that
+ * letters that failed together do not all come back together.
+ *
+ * @param tries how often the letter was tried, 1 or more
+ * @param random from 0 to 1
+ */
+export function waitAfter(tries: number, random = Math.random()): number {
+  const wait = firstHour[tries - 1] ?? later;
+  return Math.round(wait * (1 + random / 10));
+}

@@ -1,0 +1,94 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IntlMessageFormat } from 'intl-messageformat';
+import { projectRoot } from '../root.ts';
+
+export type Values = Record<string, string | number | boolean | undefined>;
+
+/** One language of the pages and notices. Its texts are ICU messages in `locales/<language>.json`. */
+export type Locale = {
+  /** BCP 47 tag, as in the file's name. */
+  language: string;
+  /** The language's name for itself. */
+  name: string;
+  /**
+   * The text of a key, with its values put in. A key that this language lacks is said in English.
+   *
+   * @throws Error for a key that English lacks: that is a mistake of the program
+   */
+  text(key: string, values?: Values): string;
+  /** A day, a moment (in UTC, to the minute), or a list of things, as the language writes them. */
+  day(date: Date): string;
+  moment(date: Date): string;
+  list(items: readonly string[]): string;
+};
+
+export type Locales = {
+  /** English first, then by tag. */
+  all: Locale[];
+  /** The locale of a tag, else English. */
+  get(language: string | undefined): Locale;
+};
+
+/**
+ * Reads every locale file of a folder. A new language is a new file; nothing else knows the list.
+ */
+export async function loadLocales(folder = join(projectRoot, 'locales')): Promise<Locales> {
+  const languages = (await readdir(folder)).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -5));
+  const texts = new Map<string, Map<string, string>>();
+  for (const language of languages) {
+    texts.set(language, flatten(JSON.parse(await readFile(join(folder, `${language}.json`), 'utf8'))));
+  }
+  const english = texts.get('en');
+  if (!english) throw new Error('locales/en.json is missing');
+  const all = [...texts]
+    .map(([language, own]) => createLocale(language, own, english))
+    .sort((a, b) => Number(b.language === 'en') - Number(a.language === 'en') || a.language.localeCompare(b.language));
+  return {
+    all,
+    get: (language) => all.find((locale) => locale.language === language) ?? (all[0] as Locale),
+  };
+}
+
+function createLocale(language: string, own: Map<string, string>, english: Map<string, string>): Locale {
+  const formats = new Map<string, IntlMessageFormat>();
+  const day = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' });
+  const moment = new Intl.DateTimeFormat(language, {
+    day: 'numeric',
+    month: 'long',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+    timeZone: 'UTC',
+    timeZoneName: 'short',
+  });
+  const list = new Intl.ListFormat(language, { type: 'conjunction' });
+  return {
+    language,
+    name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
+    text(key, values) {
+      let format = formats.get(key);
+      if (!format) {
+        const message = own.get(key) ?? english.get(key);
+        if (message === undefined) throw new Error(`there is no text for the key ${key}`);
+        format = new IntlMessageFormat(message, own.has(key) ? language : 'en', undefined, { ignoreTag: true });
+        formats.set(key, format);
+      }
+      return String(format.format(values));
+    },
+    day: (date) => day.format(date),
+    moment: (date) => moment.format(date),
+    list: (items) => list.format(items),
+  };
+}
+
+/** Nested objects to dotted keys. */
+export function flatten(tree: Record<string, unknown>, prefix = ''): Map<string, string> {
+  const flat = new Map<string, string>();
+  for (const [key, value] of Object.entries(tree)) {
+    if (typeof value === 'string') flat.set(prefix + key, value);
+    else for (const [name, text] of flatten(value as Record<string, unknown>, `${prefix}${key}.`)) flat.set(name, text);
+  }
+  return flat;
+}

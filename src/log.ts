@@ -1,0 +1,38 @@
+import { type Logger, pino } from 'pino';
+import { codeOf, ExpectedError } from './expected.ts';
+
+export type { Logger };
+
+/**
+ * A log of JSON lines on stderr. It takes ids, counts, durations and error codes; the error serializer keeps
+ * addresses, names and bodies out even where a library put them into a message (see `describeError`).
+ */
+export function createLog(level: string): Logger {
+  return pino(
+    { level, base: null, serializers: { err: describeError }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
+}
+
+/**
+ * What may be written down about an error: its kind, its code and where it was thrown. The message of a
+ * foreign error may quote a value (Postgres quotes bad input, an SMTP error quotes a mailbox), so everything
+ * in quotes or brackets and everything that looks like an address is masked.
+ */
+export function describeError(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    type: error.name,
+    code: codeOf(error),
+    message: error instanceof ExpectedError ? error.message : mask(error.message),
+    stack: frames.slice(0, 8).map((line) => line.trim()),
+  };
+}
+
+function mask(message: string): string {
+  return message
+    .slice(0, 300)
+    .replace(/"[^"]*"|'[^']*'|“[^”]*”|<[^>]*>|\([^)]*\)=\([^)]*\)/g, '…')
+    .replace(/\S+@\S+/g, '…');
+}

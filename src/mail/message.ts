@@ -1,0 +1,106 @@
+import libmime from 'libmime';
+import libqp from 'libqp';
+
+export type Mailbox = { name: string; address: string };
+
+export type Message = {
+  from: Mailbox;
+  to: Mailbox;
+  /** A bare address. */
+  replyTo?: string;
+  subject: string;
+  /** Plain text; any kind of line break. */
+  text: string;
+  /** BCP 47 tag of the text. */
+  language: string;
+  /** Without angle brackets. */
+  messageId: string;
+  date: Date;
+  /** Mail that nobody typed says so, and keeps vacation replies away (RFC 3834 section 5). */
+  autoSubmitted?: 'auto-generated';
+};
+
+/**
+ * The bytes of a message (RFC 5322, MIME) with one text part. Headers are ASCII, folded at 76; the text is
+ * quoted-printable or base64, whichever is shorter, so that no relay has a reason to touch it.
+ *
+ * @throws Error on a control character in a header or a non-ASCII address: callers validate, this refuses
+ */
+export function encodeMessage(message: Message): Buffer {
+  const body = encodeText(message.text);
+  const headers = [
+    `From: ${encodeMailbox(message.from)}`,
+    `To: ${encodeMailbox(message.to)}`,
+    ...(message.replyTo ? [`Reply-To: ${plainAddress(message.replyTo)}`] : []),
+    `Subject: ${encodeUnstructured(message.subject)}`,
+    `Date: ${dateHeader(message.date)}`,
+    `Message-ID: <${plainAddress(message.messageId)}>`,
+    ...(message.autoSubmitted ? [`Auto-Submitted: ${message.autoSubmitted}`] : []),
+    'MIME-Version: 1.0',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Language: ${message.language}`,
+    `Content-Transfer-Encoding: ${body.encoding}`,
+  ];
+  const head = headers.map((line) => (line.length <= 76 ? line : libmime.foldLines(line, 76))).join('\r\n');
+  return Buffer.from(`${head}\r\n\r\n${body.encoded}`, 'latin1');
+}
+
+/** What a reader of the message sees as its text: CRLF, LF and CR are all line breaks, one ends the text. */
+export function canonicalText(text: string): string {
+  return `${text.replace(/\r\n?/g, '\n').replace(/\n+$/, '')}\n`;
+}
+
+type EncodedText = { encoding: 'quoted-printable' | 'base64'; encoded: string };
+
+/**
+ * Letters of one bundle often share their text to the letter, and encoding is the dearest part of composing,
+ * so the latest texts are kept. Bounded; entries hold texts of letters that this process is sending anyway.
+ */
+const recent = new Map<string, EncodedText>();
+const recentLimit = 200;
+
+function encodeText(text: string): EncodedText {
+  const known = recent.get(text);
+  if (known) return known;
+  const bytes = Buffer.from(canonicalText(text).replaceAll('\n', '\r\n'), 'utf8');
+  const quoted = libqp.wrap(libqp.encode(bytes), 76);
+  const encoded: EncodedText =
+    quoted.length <= (bytes.length * 4) / 3
+      ? { encoding: 'quoted-printable', encoded: quoted }
+      : { encoding: 'base64', encoded: `${bytes.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n` };
+  if (recent.size >= recentLimit) recent.delete(recent.keys().next().value as string);
+  recent.set(text, encoded);
+  return encoded;
+}
+
+/** RFC 5322 section 3.4: a quoted string where ASCII suffices, else encoded words (RFC 2047 section 5(3)). */
+export function encodeMailbox({ name, address }: Mailbox): string {
+  if (name === '') return plainAddress(address);
+  refuseControls(name);
+  const phrase = /^[\x20-\x7e]*$/.test(name)
+    ? `"${name.replace(/["\\]/g, '\\$&')}"`
+    : libmime.encodeWord(name, 'B', 52);
+  return `${phrase} <${plainAddress(address)}>`;
+}
+
+function encodeUnstructured(text: string): string {
+  refuseControls(text);
+  // "=?" in plain text would be read as the start of an encoded word, and outer spaces would be lost
+  const plain = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.includes('=?') && !/\S{70}/.test(text);
+  return plain ? text : libmime.encodeWord(text, 'B', 52);
+}
+
+function refuseControls(text: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+  if (/[\x00-\x1f\x7f\u2028\u2029]/.test(text)) throw new Error('a header may not hold a control character');
+}
+
+function plainAddress(address: string): string {
+  if (!/^[\x21-\x3b\x3d\x3f-\x7e]+@[a-z0-9.-]+$/i.test(address)) throw new Error('not an address for a header');
+  return address;
+}
+
+/** RFC 5322 section 3.3, in UTC. */
+function dateHeader(date: Date): string {
+  return date.toUTCString().replace('GMT', '+0000');
+}

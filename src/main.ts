@@ -1,0 +1,93 @@
+import { parseArgs } from 'node:util';
+import { type Config, type Role, readConfig } from './config.ts';
+import { type Context, createContext } from './context.ts';
+import { ExpectedError } from './expected.ts';
+import { createLog, type Logger } from './log.ts';
+
+type Running = { close(): Promise<void> };
+
+/** What each role starts. The order is that of starting; stopping goes the other way round. */
+const start: Record<Role, (context: Context) => Promise<Running>> = {
+  web: async (context) => (await import('./web/server.ts')).startWeb(context),
+  worker: async (context) => (await import('../workers/worker.ts')).startWorker(context),
+};
+
+/** How long a stop may take before it is forced, in milliseconds: one slow mail server must not hold it up. */
+const patience = 25_000;
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env, readRoles(process.argv.slice(2)));
+  const log = createLog(config.logLevel);
+  const asked = waitForSignal();
+  const surprised = waitForSurprise();
+  const context = await createContext(config, log);
+  const running: Running[] = [];
+  try {
+    for (const role of Object.keys(start) as Role[]) {
+      if (config.roles.includes(role)) running.push(await start[role](context));
+    }
+    say(`Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context)}`);
+    await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
+    say('Outspoken is stopping: letters in flight are finished first.');
+  } finally {
+    await stop(running, context, log);
+  }
+  say('Outspoken has stopped.');
+}
+
+function readRoles(args: string[]): string[] {
+  try {
+    const { values } = parseArgs({ args, options: { role: { type: 'string', multiple: true } } });
+    return (values.role ?? []).flatMap((names) => names.split(','));
+  } catch (error) {
+    throw new ExpectedError(`${(error as Error).message}\nUsage: npm start [-- --role web|worker]`);
+  }
+}
+
+function hintsFor(config: Config, context: Context): string {
+  const parts = [
+    ...(context.catcher && config.roles.includes('web') ? [`mail: ${context.site.url}/mail`] : []),
+    ...(config.databaseUrl ? [] : [`data: ${config.dataDir}`]),
+    ...(config.roles.includes('web') ? [] : [`role: ${config.roles.join(', ')}`]),
+  ];
+  return parts.length > 0 ? `  (${parts.join(', ')})` : '';
+}
+
+function waitForSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+  });
+}
+
+/** An error that nobody caught ends the process, but in order: the embedded database must not be left behind. */
+function waitForSurprise(): Promise<never> {
+  const surprised = new Promise<never>((_resolve, reject) => {
+    process.on('uncaughtException', reject);
+  });
+  surprised.catch(() => {}); // it may come before anybody waits for it
+  return surprised;
+}
+
+function databaseLost(): never {
+  throw new ExpectedError('The embedded PostgreSQL ended by itself. Start Outspoken again.');
+}
+
+async function stop(running: Running[], context: Context, log: Logger): Promise<void> {
+  const force = setTimeout(() => {
+    log.error('stopping took too long and is forced; letters in flight become unknown');
+    void context.close().finally(() => process.exit(1));
+  }, patience);
+  for (const role of running.reverse()) await role.close();
+  await context.close();
+  clearTimeout(force);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+main().catch((error) => {
+  if (error instanceof ExpectedError) process.stderr.write(`${error.message}\n`);
+  else createLog('info').fatal({ err: error }, 'Outspoken ended because of a surprise');
+  process.exitCode = 1;
+});

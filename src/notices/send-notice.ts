@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Handlebars from 'handlebars';
+import { type Database, statement } from '../db/database.ts';
+import type { Locale, Locales } from '../locale/locale.ts';
+import type { Logger } from '../log.ts';
+import type { Mailer } from '../mail/mailer.ts';
+import { encodeMessage } from '../mail/message.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
+import { mintToken } from '../people/token.ts';
+import type { Vault } from '../people/vault.ts';
+import { projectRoot } from '../root.ts';
+
+export type NoticeSending = {
+  database: Database;
+  vault: Vault;
+  locales: Locales;
+  mailer: Mailer;
+  log: Logger;
+  mailDomain: string;
+  /** Where links lead, without a trailing slash. */
+  publicUrl: string;
+};
+
+/** Tries of one notice; after that the link would arrive too late to be wanted. */
+const mostTries = 12;
+
+type Claimed = Sealed & {
+  id: string;
+  tries: number;
+  language: string;
+  address: Buffer;
+  tokens: Buffer;
+  mail_domain: string | null;
+};
+
+const claim = statement<Claimed>(`
+  with claimed as (
+    update notice set state = 'sending', state_at = now(), tries = tries + 1
+    where id = $1 and state = 'waiting'
+    returning id, advocate_id, tries
+  )
+  select claimed.id::text, tries, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
+  from claimed
+  join advocate on advocate.id = advocate_id
+  join campaign on campaign.id = campaign_id`);
+
+const record = statement(`
+  update notice set state = $2, state_at = now(), due_at = now() + $3 * interval '1 second'
+  where id = $1 and state = 'sending'`);
+
+/**
+ * Sends one confirmation notice. Unlike a letter, a notice whose fate is unclear is sent again: two of the
+ * same do no harm, and without one the person's letter would never leave.
+ */
+export async function sendNotice(sending: NoticeSending, noticeId: string): Promise<void> {
+  const { database, log } = sending;
+  const notice = await database.row(claim, [noticeId]);
+  if (!notice) return;
+  let outcome: Outcome;
+  try {
+    outcome = await deliver(sending, notice);
+  } catch (error) {
+    log.error({ notice: noticeId, err: error }, 'sending a notice failed in an unexpected way');
+    outcome = { kind: 'try again' };
+  }
+  const state = stateAfter(outcome, notice.tries);
+  if (state !== 'accepted') log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
+  await database.rows(record, [noticeId, state, waitAfter(notice.tries)]);
+}
+
+function stateAfter({ kind }: Outcome, tries: number): 'accepted' | 'rejected' | 'waiting' | 'abandoned' {
+  if (kind === 'accepted') return 'accepted';
+  if (kind === 'refused') return 'rejected';
+  return tries < mostTries ? 'waiting' : 'abandoned';
+}
+
+/** A minute, then twice as long each time, at most an hour; in seconds. */
+function waitAfter(tries: number): number {
+  return Math.min(3600, 60 * 2 ** (tries - 1));
+}
+
+async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: NoticeSending, notice: Claimed) {
+  const locale = locales.get(notice.language);
+  const domain = notice.mail_domain ?? mailDomain;
+  const address = openAddress(vault, notice);
+  const from = `notices@${domain}`;
+  const message = encodeMessage({
+    from: { name: 'Outspoken', address: from },
+    to: { name: '', address },
+    subject: locale.text('notice.confirm.subject'),
+    text: await render('confirm', locale, { link: `${publicUrl}/confirm/${openTokens(vault, notice).confirm}` }),
+    language: locale.language,
+    messageId: `n.${mintToken().slice(0, 24)}@${domain}`,
+    date: new Date(),
+    autoSubmitted: 'auto-generated',
+  });
+  return mailer.send({ from, to: address }, message);
+}
+
+const templates = new Map<string, HandlebarsTemplateDelegate>();
+
+async function render(name: string, locale: Locale, values: Record<string, string>): Promise<string> {
+  let template = templates.get(name);
+  if (!template) {
+    const source = await readFile(join(projectRoot, 'templates/notices', `${name}.hbs`), 'utf8');
+    template = Handlebars.compile(source, { noEscape: true, strict: true });
+    templates.set(name, template);
+  }
+  const t = (key: string, options: Handlebars.HelperOptions) => locale.text(key, options.hash);
+  return template(values, { helpers: { t } });
+}

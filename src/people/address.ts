@@ -1,0 +1,33 @@
+import { domainToASCII } from 'node:url';
+
+/**
+ * An e-mail address as it is written to: trimmed, its domain in lower-case ASCII (IDNA). Undefined when mail
+ * cannot be sent there: quoted local parts, address literals and non-ASCII mailboxes (RFC 6531) are not
+ * supported. Lengths are those of RFC 5321 section 4.5.3.1.
+ */
+export function readAddress(typed: string): string | undefined {
+  const text = typed.trim().normalize('NFC');
+  const at = text.lastIndexOf('@');
+  const local = text.slice(0, at);
+  const domain = at > 0 ? domainToASCII(text.slice(at + 1)).toLowerCase() : '';
+  if (!/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) || local.length > 64) {
+    return undefined;
+  }
+  if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(domain)) return undefined;
+  return local.length + domain.length + 1 <= 254 ? `${local}@${domain}` : undefined;
+}
+
+/**
+ * The mailbox that an address very probably means, for telling "the same address" and for caps: capitals
+ * and a "+tag" (RFC 5233) do not make another person.
+ */
+export function sameMailbox(address: string): string {
+  const [local = '', domain = ''] = address.toLowerCase().split('@');
+  return `${local.replace(/(?<=.)\+.*$/, '')}@${domain}`;
+}
+
+/** Enough of an address for its owner to notice a typing error, too little for anyone else. */
+export function maskAddress(address: string): string {
+  const [local = '', domain = ''] = address.split('@');
+  return `${local.slice(0, local.length > 3 ? 2 : 1)}•••@${domain}`;
+}

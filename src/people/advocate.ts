@@ -1,0 +1,62 @@
+import { decrypt, encrypt, type Place, type Vault } from './vault.ts';
+
+export const identities = ['named', 'described', 'counted'] as const;
+export type Identity = (typeof identities)[number];
+
+/** What a person chose and wrote; stored encrypted. Identity decides which of these exist. */
+export type Said = {
+  name?: string;
+  description?: string;
+  /** ISO 3166-1 alpha-2. */
+  country?: string;
+  /** Keys of the wording's reasons. */
+  reasons: string[];
+  ownWords?: string;
+};
+
+export type Tokens = { confirm: string; receipt: string; waiting: string };
+
+/** The encrypted part of an advocate's row, and what is needed to read it. */
+export type Sealed = {
+  submission: Buffer;
+  data_key: Buffer;
+  key_version: number;
+};
+
+/** Encrypts what is personal under a new data key of the advocate's own. */
+export function sealAdvocate(
+  vault: Vault,
+  submission: Buffer,
+  person: { address: string; said: Said; tokens: Tokens },
+): Sealed & { address: Buffer; said: Buffer; tokens: Buffer } {
+  const { key, wrapped, version } = vault.mintKey(place('data_key', submission));
+  return {
+    submission,
+    data_key: wrapped,
+    key_version: version,
+    address: encrypt(key, place('address', submission), person.address),
+    said: encrypt(key, place('said', submission), JSON.stringify(person.said)),
+    tokens: encrypt(key, place('tokens', submission), JSON.stringify(person.tokens)),
+  };
+}
+
+export function openAddress(vault: Vault, row: Sealed & { address: Buffer }): string {
+  return decrypt(dataKey(vault, row), place('address', row.submission), row.address);
+}
+
+export function openSaid(vault: Vault, row: Sealed & { said: Buffer }): Said {
+  return JSON.parse(decrypt(dataKey(vault, row), place('said', row.submission), row.said)) as Said;
+}
+
+export function openTokens(vault: Vault, row: Sealed & { tokens: Buffer }): Tokens {
+  return JSON.parse(decrypt(dataKey(vault, row), place('tokens', row.submission), row.tokens)) as Tokens;
+}
+
+function dataKey(vault: Vault, row: Sealed): Buffer {
+  return vault.unwrapKey({ wrapped: row.data_key, version: row.key_version }, place('data_key', row.submission));
+}
+
+/** `submission` is random to anyone without the key, unique, and never changes: it names the row. */
+function place(column: string, submission: Buffer): Place {
+  return { table: 'advocate', column, row: submission };
+}

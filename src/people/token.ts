@@ -1,0 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { sha256 } from './vault.ts';
+
+/** 256 random bits, as they stand in a link. Whoever has it may open the page. */
+export function mintToken(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+/** What the database keeps of a token. A fast hash is enough: there is nothing to guess in 256 random bits. */
+export function hashToken(token: string): Buffer {
+  return sha256(token);
+}
+
+/** Whether a piece of a URL can be a token at all. */
+export function looksLikeToken(text: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(text);
+}

@@ -1,0 +1,91 @@
+import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import type { MasterKey } from '../config.ts';
+
+/** Where a value is stored: part of what its encryption authenticates, so that no value can be moved. */
+export type Place = { table: string; column: string; row: Buffer | string };
+
+/** A key that is itself encrypted under a master key. */
+export type WrappedKey = { wrapped: Buffer; version: number };
+
+export type Vault = {
+  /** A fresh 256-bit key, and the same key wrapped for storage. */
+  mintKey(place: Place): WrappedKey & { key: Buffer };
+  /** @throws Error when the master key's version is unknown or the bytes were altered */
+  unwrapKey(stored: WrappedKey, place: Place): Buffer;
+  /** A key for one purpose, derived from the newest master key (HKDF, RFC 5869). */
+  keyFor(purpose: Purpose): Buffer;
+};
+
+export type Purpose = 'alias' | 'address cap' | 'submission' | 'csrf';
+
+/**
+ * Holds the master keys (`APP_KEY`). The first one wraps; all of them unwrap, so that a key can be replaced
+ * while old data is still read.
+ */
+export function createVault(masterKeys: readonly MasterKey[]): Vault {
+  const newest = masterKeys[0];
+  if (!newest) throw new Error('the vault needs a master key');
+  const wrapping = new Map(masterKeys.map(({ version, key }) => [version, derive(key, 'wrap')]));
+  const derived = new Map<Purpose, Buffer>();
+  const wrapKey = wrapping.get(newest.version) as Buffer;
+  return {
+    mintKey(place) {
+      const key = randomBytes(32);
+      return { key, wrapped: encryptBytes(wrapKey, place, key), version: newest.version };
+    },
+    unwrapKey({ wrapped, version }, place) {
+      const master = wrapping.get(version);
+      if (!master) throw new Error(`APP_KEY lacks version ${version}, which stored data needs`);
+      return decryptBytes(master, place, wrapped);
+    },
+    keyFor(purpose) {
+      let key = derived.get(purpose);
+      if (!key) {
+        key = derive(newest.key, purpose);
+        derived.set(purpose, key);
+      }
+      return key;
+    },
+  };
+}
+
+function derive(key: Buffer, purpose: string): Buffer {
+  return Buffer.from(hkdfSync('sha256', key, '', `outspoken ${purpose}`, 32));
+}
+
+/** AES-256-GCM (NIST SP 800-38D), stored as nonce (12 bytes), ciphertext, tag (16 bytes). */
+export function encrypt(key: Buffer, place: Place, text: string): Buffer {
+  return encryptBytes(key, place, Buffer.from(text, 'utf8'));
+}
+
+/** @throws Error when the key is wrong, the bytes were altered, or they belong to another place */
+export function decrypt(key: Buffer, place: Place, stored: Buffer): string {
+  return decryptBytes(key, place, stored).toString('utf8');
+}
+
+function encryptBytes(key: Buffer, place: Place, plain: Buffer): Buffer {
+  const nonce = randomBytes(12);
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  cipher.setAAD(associatedData(place));
+  return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+}
+
+function decryptBytes(key: Buffer, place: Place, stored: Buffer): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', key, stored.subarray(0, 12), { authTagLength: 16 });
+  decipher.setAAD(associatedData(place));
+  decipher.setAuthTag(stored.subarray(stored.length - 16));
+  return Buffer.concat([decipher.update(stored.subarray(12, stored.length - 16)), decipher.final()]);
+}
+
+function associatedData({ table, column, row }: Place): Buffer {
+  return Buffer.concat([Buffer.from(`${table}.${column}.`), Buffer.from(row)]);
+}
+
+/** HMAC-SHA-256 (RFC 2104), cut to `bytes`. */
+export function keyedHash(key: Buffer, text: string, bytes = 32): Buffer {
+  return createHmac('sha256', key).update(text).digest().subarray(0, bytes);
+}
+
+export function sha256(data: Buffer | string): Buffer {
+  return createHash('sha256').update(data).digest();
+}

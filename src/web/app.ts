@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import cookieParser from 'cookie-parser';
+import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from 'express';
+import helmet from 'helmet';
+import type { Context } from '../context.ts';
+import { isConnectionLoss } from '../db/database.ts';
+import { looksLikeToken } from '../people/token.ts';
+import { projectRoot } from '../root.ts';
+import { createCsrf } from './csrf.ts';
+import { limit } from './limits.ts';
+import { createPages, languageCookie, type Pages } from './page.ts';
+import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } from './public/campaign.ts';
+import { confirm, sendMailAgain, showConfirmation, showWaiting } from './public/confirm.ts';
+import { health, readiness } from './public/health.ts';
+import { home, how } from './public/home.ts';
+import { onlyHere, showMail, showMessage, showSource } from './public/mail.ts';
+import { askToErase, cancel, erase, showCopy, showErased, showReceipt } from './public/receipt.ts';
+import { createReceiptStream } from './public/receipt-stream.ts';
+import { type Fault, Refusal } from './refusal.ts';
+import { loadViews } from './views.ts';
+
+/** No letter is near this size; what is larger is not a form of ours. */
+const largestForm = '64kb';
+
+/** Every middleware and every route, in order. */
+export async function createApp(context: Context): Promise<{ app: Express; close(): void }> {
+  const { config, vault, locales, catcher, log } = context;
+  const secure = config.publicUrl?.startsWith('https:') ?? false;
+  const csrf = createCsrf(vault.keyFor('csrf'), secure);
+  const pages = createPages({ views: await loadViews(), locales, csrf: csrf.token, demo: catcher !== undefined });
+  const stream = createReceiptStream(context, pages);
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('trust proxy', config.trustProxy);
+  app.set('query parser', 'simple');
+
+  app.use(logRequests(log));
+  app.get('/healthz', health);
+  app.get('/readyz', readiness(context));
+  app.use('/assets', assets());
+  app.use(securityHeaders(secure));
+  app.use(cookieParser());
+  app.use(limit('pages', tooMany(pages)));
+  app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
+  app.use(csrf.protect);
+  app.use(chooseLanguage(context));
+  app.param('token', (_request, _response, next, token) => next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')));
+  app.param('handle', (_request, _response, next, handle) => next(/^[0-9a-f]{20}$/.test(handle) ? undefined : new Refusal(404, 'notFound')));
+
+  app.get('/', home(context, pages));
+  app.get('/how', how(pages));
+
+  const formsLimit = limit('forms', tooManyLetters(context, pages));
+  const lettersLimit = limit('letters', tooManyLetters(context, pages));
+  app.get('/c/:slug', showCampaign(context, pages));
+  app.post('/c/:slug', formsLimit, editLetter(context, pages));
+  app.post('/c/:slug/preview', formsLimit, previewLetter(context, pages));
+  app.post('/c/:slug/letters', lettersLimit, sendLetter(context, pages));
+  app.get(['/c/:slug/preview', '/c/:slug/letters'], (request, response) => response.redirect(303, `/c/${request.params.slug}`));
+
+  const linksLimit = limit('links', tooMany(pages));
+  app.get('/sent/:token', linksLimit, showWaiting(context, pages));
+  app.post('/sent/:token/again', limit('letters', tooMany(pages)), sendMailAgain(context));
+  app.get('/confirm/:token', linksLimit, showConfirmation(context, pages));
+  app.post('/confirm/:token', linksLimit, confirm(context, pages));
+
+  app.use('/r', linksLimit);
+  app.get('/r/:token', showReceipt(context, pages));
+  app.get('/r/:token/events', stream.open);
+  app.get('/r/:token/letters/:handle', showCopy(context, pages, 'page'));
+  app.get('/r/:token/letters/:handle/letter.txt', showCopy(context, pages, 'file'));
+  app.post('/r/:token/letters/:handle/cancel', cancel(context, pages));
+  app.post('/r/:token/cancel', cancel(context, pages));
+  app.get('/r/:token/erase', askToErase(context, pages));
+  app.post('/r/:token/erase', erase(context, pages));
+  app.get('/erased', showErased(pages));
+
+  if (catcher) {
+    app.use('/mail', onlyHere);
+    app.get('/mail', showMail(catcher, pages));
+    app.get('/mail/:id', showMessage(catcher, pages));
+    app.get('/mail/:id/raw', showSource(catcher));
+  }
+
+  app.use((_request, _response, next) => next(new Refusal(404, 'notFound')));
+  app.use(explain(context, pages));
+  return { app, close: stream.close };
+}
+
+/** Route, status and time, at debug level; never the path, which may hold a private token, nor who asked. */
+function logRequests(log: Context['log']): RequestHandler {
+  return (request, response, next) => {
+    const started = performance.now();
+    response.on('finish', () => {
+      const route = (request.route as { path?: unknown } | undefined)?.path ?? 'none';
+      const milliseconds = Math.round(performance.now() - started);
+      log.debug({ method: request.method, route, status: response.statusCode, milliseconds }, 'request');
+    });
+    next();
+  };
+}
+
+function assets(): RequestHandler {
+  const router = express.Router();
+  const options = { maxAge: '1h', index: false, redirect: false } as const;
+  router.use('/fonts', express.static(join(projectRoot, 'node_modules/@fontsource-variable/source-serif-4/files'), { ...options, maxAge: '30d' }));
+  router.use(express.static(join(projectRoot, 'templates/assets'), options));
+  router.use((_request, response) => void response.status(404).end());
+  return router;
+}
+
+/** Nothing is loaded from elsewhere, nothing is framed, no page is stored, and no link tells where it was. */
+function securityHeaders(secure: boolean): RequestHandler[] {
+  const nonce: RequestHandler = (_request, response, next) => {
+    response.locals.nonce = randomBytes(16).toString('base64');
+    response.set('Cache-Control', 'no-store');
+    next();
+  };
+  const withNonce = (_request: unknown, response: unknown) =>
+    `'nonce-${(response as { locals: { nonce: string } }).locals.nonce}'`;
+  const policy = helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: [withNonce],
+        styleSrc: [withNonce],
+        imgSrc: ["'self'"],
+        fontSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        formAction: ["'self'"],
+        baseUri: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    strictTransportSecurity: secure ? { maxAge: 63_072_000, includeSubDomains: false } : false,
+    referrerPolicy: { policy: 'no-referrer' },
+  });
+  return [nonce, policy];
+}
+
+/** A body is a form or it is refused, before anything reads it. */
+const formsOnly: RequestHandler = (request, _response, next) => {
+  const safe = request.method === 'GET' || request.method === 'HEAD';
+  if (!safe && request.method !== 'POST') return next(new Refusal(405, 'badRequest'));
+  next(safe || request.is('application/x-www-form-urlencoded') ? undefined : new Refusal(415, 'mediaType'));
+};
+
+/** `?lang=xx` is remembered in a cookie, and disappears from the address. */
+function chooseLanguage({ locales }: Context): RequestHandler {
+  return (request, response, next) => {
+    const wanted = request.query.lang;
+    if (wanted === undefined || request.method !== 'GET') return next();
+    if (locales.all.some(({ language }) => language === wanted)) {
+      response.cookie(languageCookie, wanted, { sameSite: 'lax', httpOnly: true, maxAge: 180 * 24 * 60 * 60 * 1000 });
+    }
+    response.redirect(303, request.path);
+  };
+}
+
+function tooMany(pages: Pages) {
+  return (request: Request, response: Response, minutes: number) =>
+    sendFault(pages, request, response, 429, 'tooMany', minutes);
+}
+
+function sendFault(pages: Pages, request: Request, response: Response, status: number, fault: Fault, minutes = 1) {
+  const locale = pages.locale(request);
+  const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) => locale.text(key, { minutes }));
+  pages.send(request, response, 'fault', { title, text }, status);
+}
+
+/** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */
+function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    const { status, fault } = refusalOf(error);
+    if (status >= 500) log.error({ err: error, route: request.route?.path }, 'a request failed');
+    if (response.headersSent) return next(error);
+    sendFault(pages, request, response, status, fault);
+  };
+}
+
+function refusalOf(error: unknown): { status: number; fault: Fault } {
+  if (error instanceof Refusal) return error;
+  if (isConnectionLoss(error)) return { status: 503, fault: 'away' };
+  const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
+  if (status === 413) return { status, fault: 'tooLarge' };
+  if (typeof status === 'number' && status >= 400 && status < 500) return { status, fault: 'badRequest' };
+  return { status: 500, fault: 'broken' };
+}

@@ -1,0 +1,38 @@
+import type { Request, RequestHandler, Response } from 'express';
+import { rateLimit } from 'express-rate-limit';
+
+const minute = 60_000;
+
+/**
+ * How many requests one address may make. Addresses are kept in memory for the window and nowhere else. Many
+ * people can share one (a factory's network, Tor), so the limits stop machines, not crowds; the hard caps are
+ * in the database.
+ */
+const allowed = {
+  /** Pages and everything else. */
+  pages: { requests: 600, window: 5 * minute },
+  /** Previews and corrections. */
+  forms: { requests: 120, window: 10 * minute },
+  /** Letters stored, mails asked for. */
+  letters: { requests: 60, window: 60 * minute },
+  /** Private links opened: guessing one is hopeless, and this keeps it cheap to refuse. */
+  links: { requests: 300, window: 10 * minute },
+} as const;
+
+type TooMany = (request: Request, response: Response, minutes: number) => void | Promise<void>;
+
+/** Refuses with 429 and Retry-After (RFC 6585); `tooMany` writes the page. */
+export function limit(kind: keyof typeof allowed, tooMany: TooMany): RequestHandler {
+  const { requests, window } = allowed[kind];
+  return rateLimit({
+    windowMs: window,
+    limit: requests,
+    standardHeaders: 'draft-8',
+    legacyHeaders: false,
+    identifier: kind,
+    handler: (request, response, next) => {
+      const minutes = Math.max(1, Math.ceil(Number(response.get('Retry-After') ?? 60) / 60));
+      Promise.resolve(tooMany(request, response, minutes)).catch(next);
+    },
+  });
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import type { Request, RequestHandler, Response } from 'express';
+import { type Campaign, type CampaignBrand, textsIn, type Wording } from '../../campaigns/campaign.ts';
+import { brandsOf, countAccepted, findCampaign } from '../../campaigns/campaign-store.ts';
+import type { Context } from '../../context.ts';
+import { letterHandle } from '../../letters/alias.ts';
+import { composeLetter } from '../../letters/compose.ts';
+import {
+  blankTyped,
+  checkSubmission,
+  type Problem,
+  readTyped,
+  type Submission,
+  type Typed,
+} from '../../letters/submission.ts';
+import { writeLetters } from '../../letters/write-letters.ts';
+import type { Pages } from '../page.ts';
+import { Refusal } from '../refusal.ts';
+import { letterForm, sourceOf } from './letter-form.ts';
+
+/** A campaign, and what its letters are made of. */
+type Desk = { campaign: Campaign; brands: CampaignBrand[]; wordings: Wording[] };
+
+/** The campaign's page: story, ask, sources, and the form. */
+export function showCampaign(context: Context, pages: Pages): RequestHandler {
+  const countOnceAMinute = keepForAMinute((id: number) => countAccepted(context.database, id));
+  return async (request, response) => {
+    const desk = await openDesk(context, request);
+    const locale = pages.locale(request);
+    const texts = textsIn(desk.campaign, [locale.language]);
+    const typed = blankTyped(randomBytes(18).toString('base64url'), firstLanguage(locale.language, desk));
+    pages.send(request, response, 'campaign', {
+      ...texts,
+      story: texts.story.map((part) => ({ ...part, sources: part.source.map((key) => sourceOf(texts, key)) })),
+      sources: Object.keys(texts.sources).map((key) => sourceOf(texts, key)),
+      status: statusOf(desk.campaign),
+      // below ten nothing is told, and above it nothing exact: a count must not give a single writer away
+      shown: Math.floor((await countOnceAMinute(desk.campaign.id)) / 10) * 10,
+      form: letterForm({ locale, ...desk, typed }),
+    });
+  };
+}
+
+/** The form again, as it was filled in: the way back from the preview. */
+export function editLetter(context: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const desk = await openDesk(context, request);
+    sendForm(pages, request, response, desk, typedIn(request), [], 200);
+  };
+}
+
+/** Shows each letter as it will be sent. Stores nothing. */
+export function previewLetter(context: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const desk = await openDesk(context, request);
+    const submission = readOrAsk(context, pages, request, response, desk);
+    if (!submission) return;
+    const { key, brands, wording, said, address, campaign, identity } = submission;
+    pages.send(request, response, 'preview', {
+      slug: campaign.slug,
+      typed: typedIn(request),
+      address,
+      count: brands.length,
+      named: identity === 'named',
+      letters: brands.map((brand, index) => ({
+        brand: brand.name,
+        open: index === 0,
+        ...composeLetter({
+          wording,
+          brand,
+          said,
+          handle: letterHandle(context.vault, key, brand.id),
+          domain: campaign.mailDomain,
+        }),
+      })),
+    });
+  };
+}
+
+/** Stores the letters, then promises to have them. */
+export function sendLetter(context: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const desk = await openDesk(context, request);
+    const submission = readOrAsk(context, pages, request, response, desk);
+    if (!submission) return;
+    const { waiting } = await writeLetters(
+      context.database,
+      context.vault,
+      submission,
+      pages.locale(request).language,
+    );
+    context.hint();
+    response.redirect(303, `/sent/${waiting}`);
+  };
+}
+
+/** Answers a form that came too often: with the form, so that nothing typed is lost. */
+export function tooManyLetters(context: Context, pages: Pages) {
+  return async (request: Request, response: Response, minutes: number): Promise<void> => {
+    const desk = await openDesk(context, request);
+    const problem: Problem = { field: 'submission', message: 'form.tooMany', values: { minutes } };
+    sendForm(pages, request, response, desk, typedIn(request), [problem], 429);
+  };
+}
+
+async function openDesk({ database, config, wordings }: Context, request: Request): Promise<Desk> {
+  const campaign = await findCampaign(database, String(request.params.slug), config.mailDomain);
+  if (!campaign) throw new Refusal(404, 'notFound');
+  const [brands, newest] = await Promise.all([brandsOf(database, campaign.id), wordings.newest(campaign.id)]);
+  return { campaign, brands, wordings: newest };
+}
+
+function typedIn(request: Request): Typed {
+  const typed = readTyped(request.body);
+  if (!typed) throw new Refusal(400, 'badRequest');
+  return typed;
+}
+
+/** The checked submission; undefined when the answer, with what is to be mended, has been sent. */
+function readOrAsk(
+  { vault }: Context,
+  pages: Pages,
+  request: Request,
+  response: Response,
+  desk: Desk,
+): Submission | undefined {
+  const typed = typedIn(request);
+  if (!desk.campaign.open) {
+    sendForm(pages, request, response, desk, typed, [], 409);
+    return undefined;
+  }
+  const checked = checkSubmission(typed, { vault, ...desk });
+  if (checked.ok) return checked.submission;
+  sendForm(pages, request, response, desk, typed, checked.problems, 422);
+  return undefined;
+}
+
+function sendForm(
+  pages: Pages,
+  request: Request,
+  response: Response,
+  desk: Desk,
+  typed: Typed,
+  problems: Problem[],
+  status: number,
+): void {
+  const locale = pages.locale(request);
+  const title = locale.text('form.title');
+  const data = {
+    title: textsIn(desk.campaign, [locale.language]).title,
+    pageTitle: problems.length > 0 ? locale.text('site.error', { title }) : title,
+    status: statusOf(desk.campaign),
+    form: letterForm({ locale, ...desk, typed, problems }),
+  };
+  pages.send(request, response, 'letter', data, status);
+}
+
+function statusOf({ open, state }: Campaign): 'open' | 'paused' | 'closed' {
+  if (open) return 'open';
+  return state === 'paused' ? 'paused' : 'closed';
+}
+
+function firstLanguage(language: string, { wordings }: Desk): string {
+  const found = [language, 'en'].find((wanted) => wordings.some((wording) => wording.language === wanted));
+  return found ?? wordings[0]?.language ?? 'en';
+}
+
+/** Asks for a number at most once a minute: every visitor wants it, and none needs it to the second. */
+function keepForAMinute(ask: (id: number) => Promise<number>): (id: number) => Promise<number> {
+  const kept = new Map<number, { value: Promise<number>; until: number }>();
+  return (id) => {
+    const known = kept.get(id);
+    if (known && known.until > Date.now()) return known.value;
+    const value = ask(id);
+    kept.set(id, { value, until: Date.now() + 60_000 });
+    value.catch(() => kept.delete(id));
+    return value;
+  };
+}

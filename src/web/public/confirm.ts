@@ -1,0 +1,88 @@
+import type { RequestHandler } from 'express';
+import { textsIn } from '../../campaigns/campaign.ts';
+import type { Context } from '../../context.ts';
+import { confirmLetters, lookAtConfirmation } from '../../letters/confirm-letters.ts';
+import { readWaiting } from '../../letters/receipt.ts';
+import { draftDays } from '../../letters/retention.ts';
+import { askAgain } from '../../notices/ask-again.ts';
+import { maskAddress } from '../../people/address.ts';
+import { noticesPerDay } from '../../people/confirmation-cap.ts';
+import type { Pages } from '../page.ts';
+
+/** "Look into your mailbox". */
+export function showWaiting({ database, vault, config }: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const waiting = await readWaiting(database, vault, String(request.params.token), config.mailDomain);
+    if (!waiting) return pages.send(request, response, 'gone', {}, 404);
+    pages.send(request, response, 'waiting', {
+      action: request.path,
+      address: maskAddress(waiting.address),
+      brands: waiting.brands,
+      count: waiting.brands.length,
+      confirmed: waiting.confirmed,
+      again: request.query.again !== undefined,
+      limit: noticesPerDay,
+      days: draftDays,
+    });
+  };
+}
+
+/** Has the mail sent once more. The answer is the same whether it was: see askAgain. */
+export function sendMailAgain({ database, vault, hint }: Context): RequestHandler {
+  return async (request, response) => {
+    const token = String(request.params.token);
+    await askAgain(database, vault, token);
+    hint();
+    response.redirect(303, `/sent/${token}?again`);
+  };
+}
+
+/** What the link in the mail opens: a page with one button. It changes nothing. */
+export function showConfirmation({ database, vault, config }: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const found = await lookAtConfirmation(database, vault, String(request.params.token), config.mailDomain);
+    switch (found.kind) {
+      case 'confirmed':
+        return response.redirect(303, `/r/${found.receipt}`);
+      case 'unknown link':
+        return pages.send(request, response, 'confirm-unknown', { days: draftDays }, 404);
+      case 'closed':
+        return pages.send(request, response, 'closed', closedData(found.campaign, pages.locale(request).language), 410);
+      case 'waiting': {
+        const { brands, alreadyWritten } = found;
+        const already = alreadyWritten.length > 0 ? pages.locale(request).list(alreadyWritten) : '';
+        return pages.send(request, response, 'confirm', {
+          action: request.path,
+          brands,
+          count: brands.length,
+          already,
+          days: draftDays,
+        });
+      }
+    }
+  };
+}
+
+/** The button. */
+export function confirm({ database, vault, config, hint }: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const done = await confirmLetters(database, vault, String(request.params.token), config.mailDomain);
+    switch (done.kind) {
+      case 'confirmed':
+        hint();
+        return response.redirect(303, `/r/${done.receipt}`);
+      case 'unknown link':
+        return pages.send(request, response, 'confirm-unknown', { days: draftDays }, 404);
+      case 'closed':
+        return pages.send(request, response, 'closed', closedData(done.campaign, pages.locale(request).language), 410);
+    }
+  };
+}
+
+function closedData(campaign: Parameters<typeof textsIn>[0], language: string) {
+  return {
+    slug: campaign.slug,
+    title: textsIn(campaign, [language]).title,
+    status: campaign.state === 'paused' ? 'paused' : 'closed',
+  };
+}

@@ -1,0 +1,76 @@
+import { cancellable, type LetterState } from '../../letters/letter.ts';
+import type { LetterEvent, Receipt, ReceiptLetter } from '../../letters/receipt.ts';
+import type { Locale } from '../../locale/locale.ts';
+
+/** How a letter stands, for the strip at the top of the receipt. */
+type Standing = 'accepted' | 'waiting' | 'ended' | 'unknown';
+
+const standings: Record<LetterState, Standing> = {
+  draft: 'waiting',
+  held: 'waiting',
+  ready: 'waiting',
+  queued: 'waiting',
+  sending: 'waiting',
+  deferred: 'waiting',
+  unknown: 'unknown',
+  accepted: 'accepted',
+  delivered: 'accepted',
+  rejected: 'ended',
+  bounced: 'ended',
+  abandoned: 'ended',
+  cancelled: 'ended',
+  expired: 'ended',
+};
+
+/** The letters of a receipt in honest words, for its page and for its stream. */
+export function describeLetters(receipt: Receipt, token: string, locale: Locale) {
+  const letters = receipt.letters.map((letter) => describeLetter(letter, locale));
+  const present = new Set(letters.map(({ standing }) => standing));
+  return {
+    token,
+    letters,
+    total: letters.length,
+    accepted: letters.filter(({ standing }) => standing === 'accepted').length,
+    legend: (['accepted', 'waiting', 'unknown', 'ended'] as const)
+      .filter((standing) => present.has(standing))
+      .map((standing) => ({ standing, label: `receipt.legend.${standing}` })),
+    cancellable: letters.filter((letter) => letter.cancellable).length,
+    few: letters.length <= 3,
+  };
+}
+
+function describeLetter(letter: ReceiptLetter, locale: Locale) {
+  const last = letter.events.findLast(({ host }) => host !== null);
+  return {
+    handle: letter.handle,
+    messageId: letter.messageId,
+    brand: letter.brand,
+    slug: letter.brandSlug,
+    state: letter.state,
+    standing: standings[letter.state],
+    sentence: sentence(letter, last, locale),
+    // a refusal, and a request to come back later, are worth reading in the server's own words
+    answer: ['rejected', 'deferred'].includes(letter.state) ? (last?.response ?? '') : '',
+    cancellable: cancellable.includes(letter.state),
+    events: letter.events.map((event) => ({
+      type: event.type,
+      at: event.at,
+      code: event.code ?? '',
+      host: event.host ?? '',
+      response: event.response ?? '',
+      text: locale.text(`receipt.event.${event.type}`, {
+        host: event.host ?? '',
+        said: event.response === null ? 'no' : 'yes',
+      }),
+    })),
+  };
+}
+
+function sentence(letter: ReceiptLetter, last: LetterEvent | undefined, locale: Locale): string {
+  const duplicate = letter.events.some(({ type }) => type === 'duplicate_found');
+  return locale.text(`receipt.state.${duplicate ? 'duplicate' : letter.state}`, {
+    host: last?.host ?? '',
+    at: last ? locale.moment(last.at) : '',
+    due: letter.dueAt ? locale.moment(letter.dueAt) : '',
+  });
+}

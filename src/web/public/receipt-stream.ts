@@ -1,0 +1,107 @@
+import type { RequestHandler, Response } from 'express';
+import type { Context } from '../../context.ts';
+import { statement } from '../../db/database.ts';
+import { readReceipt } from '../../letters/receipt.ts';
+import type { Locale } from '../../locale/locale.ts';
+import type { Pages } from '../page.ts';
+import { describeLetters } from './letter-status.ts';
+
+type Viewer = { advocateId: string; seen: string; update(): Promise<void>; gone(): void; response: Response };
+
+/** One question a second for all open receipts, however many there are; nobody watching costs nothing. */
+const interval = 1000;
+const mostViewers = 1000;
+
+/** A proxy must not think that a quiet stream is dead. In rounds of `interval`. */
+const roundsBetweenComments = 20;
+
+const newestEvents = statement<{ advocate_id: string; newest: string }>(`
+  select advocate_id::text, max(event.id)::text as newest
+  from letter join event on event.letter_id = letter.id
+  where advocate_id = any ($1::bigint[])
+  group by advocate_id`);
+
+/**
+ * The receipt's stream (server-sent events): each change sends the letters anew, as HTML that the server
+ * rendered with the page's own template.
+ */
+export function createReceiptStream(context: Context, pages: Pages) {
+  const { database, config, log } = context;
+  const viewers = new Set<Viewer>();
+  let timer: NodeJS.Timeout | undefined;
+  let rounds = 0;
+
+  async function look(): Promise<void> {
+    const ids = [...new Set([...viewers].map(({ advocateId }) => advocateId))];
+    const newest = new Map((await database.rows(newestEvents, [ids])).map((row) => [row.advocate_id, row.newest]));
+    rounds += 1;
+    for (const viewer of viewers) {
+      const version = newest.get(viewer.advocateId);
+      if (version === undefined) viewer.gone();
+      else if (version !== viewer.seen) {
+        viewer.seen = version;
+        await viewer.update();
+      } else if (rounds % roundsBetweenComments === 0) viewer.response.write(':\n\n');
+    }
+  }
+
+  function schedule(): void {
+    if (timer || viewers.size === 0) return;
+    timer = setTimeout(() => {
+      look()
+        .catch((error) => log.warn({ err: error }, 'receipts could not be updated'))
+        .finally(() => {
+          timer = undefined;
+          schedule();
+        });
+    }, interval);
+  }
+
+  const open: RequestHandler = async (request, response) => {
+    const token = String(request.params.token);
+    const receipt = await readReceipt(database, token, config.mailDomain);
+    // 204 tells the browser not to connect again (HTML, server-sent events)
+    if (!receipt || viewers.size >= mostViewers) return void response.status(204).end();
+    const locale: Locale = pages.locale(request);
+    response.status(200).set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'X-Accel-Buffering': 'no',
+    });
+    response.flushHeaders();
+    const viewer: Viewer = {
+      advocateId: receipt.advocateId,
+      seen: '',
+      response,
+      async update() {
+        const current = await readReceipt(database, token, config.mailDomain);
+        if (!current) return this.gone();
+        sendEvent(response, 'letters', pages.partial('letters', locale, describeLetters(current, token, locale)));
+      },
+      gone() {
+        viewers.delete(viewer);
+        sendEvent(response, 'gone', '');
+        response.end();
+      },
+    };
+    viewers.add(viewer);
+    response.on('close', () => viewers.delete(viewer));
+    schedule();
+  };
+
+  return {
+    open,
+    close() {
+      clearTimeout(timer);
+      for (const { response } of viewers) response.end();
+      viewers.clear();
+    },
+  };
+}
+
+function sendEvent(response: Response, event: string, html: string): void {
+  const data = html
+    .split('\n')
+    .map((line) => `data: ${line}\n`)
+    .join('');
+  response.write(`event: ${event}\n${data}\n`);
+}

@@ -1,0 +1,21 @@
+/** A request that is answered with an error page: the status, and which `fault` of the locale files says why. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly fault: Fault;
+
+  constructor(status: number, fault: Fault) {
+    super(fault);
+    this.status = status;
+    this.fault = fault;
+  }
+}
+
+export type Fault =
+  | 'notFound'
+  | 'forbidden'
+  | 'tooLarge'
+  | 'mediaType'
+  | 'badRequest'
+  | 'tooMany'
+  | 'broken'
+  | 'away';

@@ -1,0 +1,59 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import Handlebars from 'handlebars';
+import type { Locale } from '../locale/locale.ts';
+import { projectRoot } from '../root.ts';
+
+/** Renders a page or a partial to HTML, in a language. */
+export type Views = {
+  page(name: string, locale: Locale, data: object): string;
+  partial(name: string, locale: Locale, data: object): string;
+};
+
+/**
+ * Compiles every template of `templates/pages` and `templates/partials` at once, so that a broken one shows
+ * at the start and not in front of a visitor. Everything that is put into a page is escaped.
+ */
+export async function loadViews(): Promise<Views> {
+  const handlebars = Handlebars.create();
+  handlebars.registerHelper({
+    t(key: string, options: Handlebars.HelperOptions) {
+      return localeOf(options).text(key, options.hash);
+    },
+    is: (one: unknown, other: unknown) => one === other,
+    linked: (text: string) => new handlebars.SafeString(linkUrls(handlebars.escapeExpression(text))),
+    moment: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).moment(date),
+    iso: (date: Date) => date.toISOString(),
+  });
+  for (const [name, source] of await readTemplates('partials')) handlebars.registerPartial(name, source);
+  const compile = (source: string) => handlebars.compile(source, { strict: true });
+  const pages = new Map((await readTemplates('pages')).map(([name, source]) => [name, compile(source)]));
+  const partials = new Map((await readTemplates('partials')).map(([name, source]) => [name, compile(source)]));
+
+  const render = (templates: typeof pages, name: string, locale: Locale, data: object) => {
+    const template = templates.get(name);
+    if (!template) throw new Error(`there is no template ${name}`);
+    return template({ ...data, language: locale.language }, { data: { locale } });
+  };
+  return {
+    page: (name, locale, data) => render(pages, name, locale, data),
+    partial: (name, locale, data) => render(partials, name, locale, data),
+  };
+}
+
+function localeOf(options: Handlebars.HelperOptions): Locale {
+  return options.data.locale as Locale;
+}
+
+/** Makes links of the URLs in text that is already escaped. */
+function linkUrls(escaped: string): string {
+  return escaped.replace(/https?:\/\/[^\s<]+/g, (url) => `<a href="${url}">${url}</a>`);
+}
+
+async function readTemplates(kind: string): Promise<[string, string][]> {
+  const folder = join(projectRoot, 'templates', kind);
+  const files = (await readdir(folder)).filter((file) => file.endsWith('.hbs'));
+  return Promise.all(
+    files.map(async (file): Promise<[string, string]> => [file.slice(0, -4), await readFile(join(folder, file), 'utf8')]),
+  );
+}

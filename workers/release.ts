@@ -1,0 +1,25 @@
+import type { Context } from '../src/context.ts';
+import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
+import { dueNotices } from '../src/notices/notice-queue.ts';
+import { type Loop, startLoop } from './loop.ts';
+import type { Job, Queues } from './queue.ts';
+
+/** Letters of one person leave as small bundles, and go before the large ones of a launch. */
+const small = 20;
+
+export function jobOf({ id, size }: Bundle): Job {
+  return { id, later: size > small };
+}
+
+/** Releases what is due, a second after the last time at the latest, and at once after a hint. */
+export function startRelease({ database, log }: Context, queues: Queues): Loop {
+  return startLoop(
+    async () => {
+      const bundles = await releaseLetters(database);
+      await queues.bundles.add(bundles.map(jobOf));
+      const notices = await dueNotices(database);
+      await queues.notices.add(notices.map((id) => ({ id })));
+    },
+    { interval: 1000, gap: 50, onError: (error) => log.error({ err: error }, 'releasing letters failed') },
+  );
+}

@@ -1,0 +1,42 @@
+import type { Context } from '../src/context.ts';
+import { listenForHints } from '../src/db/hint.ts';
+import { enlistWorker, retireWorker } from '../src/letters/sweep.ts';
+import { openQueues } from './queue.ts';
+import { startRelease } from './release.ts';
+import { startSendingBundles } from './send-bundle.ts';
+import { startSendingNotices } from './send-notice.ts';
+import { startTidying } from './tidy.ts';
+
+/**
+ * The worker role: releases letters, sends them and the notices, and looks after what fell out of the flow.
+ * `close` lets what is in the air land, and puts the rest back.
+ */
+export async function startWorker(context: Context): Promise<{ close(): Promise<void> }> {
+  const { database, databaseUrl, config, log } = context;
+  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log);
+  const workerId = await enlistWorker(database);
+  const stopping = new AbortController();
+
+  const notices = startSendingNotices(context, queues.notices);
+  const bundles = startSendingBundles(context, queues.bundles, {
+    workerId,
+    stopping: stopping.signal,
+    onDone: () => release.wake(),
+  });
+  const release = startRelease(context, queues);
+  const tidying = startTidying(context, queues, { workerId, active: bundles.active });
+  const hints = listenForHints(databaseUrl, () => release.wake());
+  log.info({ worker: workerId, queue: config.redisUrl ? 'redis' : 'postgres' }, 'the worker is running');
+
+  return {
+    async close() {
+      stopping.abort();
+      await hints.close();
+      await Promise.all([release.stop(), tidying.stop()]);
+      await Promise.all([bundles.close(), notices.close()]);
+      await retireWorker(database, workerId);
+      await queues.close();
+      log.info({ worker: workerId }, 'the worker has stopped');
+    },
+  };
+}
