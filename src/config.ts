@@ -106,7 +106,11 @@ const schema = z.object({
     .regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1')
     .default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/outspoken').optional(),
+  // a server behind a Unix socket has no host name: postgres://user:password@/outspoken?host=/run/postgresql
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\/\S+$/, 'must be a URL such as postgres://user:password@host:5432/outspoken')
+    .optional(),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587')
     .refine(

@@ -20,6 +20,6 @@ export function startRelease({ database, log }: Context, queues: Queues): Loop {
       const notices = await dueNotices(database);
       await queues.notices.add(notices.map((id) => ({ id })));
     },
-    { interval: 1000, gap: 50, onError: (error) => log.error({ err: error }, 'releasing letters failed') },
+    { interval: 1000, gap: 100, onError: (error) => log.error({ err: error }, 'releasing letters failed') },
   );
 }

@@ -1,19 +1,23 @@
 import type { Context } from '../src/context.ts';
+import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createMailer } from '../src/mail/mailer.ts';
 import type { JobQueue } from './queue.ts';
 
-/** Bundles at a time, and letters of each in the air: their product is what a crash can leave `unknown`. */
-const lanes = 2;
-const claimSize = 5;
+/** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
+const inTheAir = 10;
+
+/** Bundles at a time: with more than one, the last letters of one do not keep the next one waiting. */
+const bundlesAtOnce = 3;
 
 type Options = { workerId: number; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(context: Context, queue: JobQueue, { workerId, stopping, onDone }: Options) {
   const { database, vault, wordings, log, config } = context;
-  const mailer = createMailer({ url: context.smtpUrl as string, connections: lanes * claimSize });
-  const sending = { database, vault, wordings, mailer, log, mailDomain: config.mailDomain, workerId, claimSize, stopping };
+  const mailer = createMailer({ url: context.smtpUrl as string, connections: inTheAir });
+  const places = createPlaces(inTheAir);
+  const sending = { database, vault, wordings, mailer, log, mailDomain: config.mailDomain, workerId, places, stopping };
   const active = new Set<string>();
   const worker = queue.work(async (id) => {
     active.add(id);
@@ -25,7 +29,7 @@ export function startSendingBundles(context: Context, queue: JobQueue, { workerI
       active.delete(id);
       onDone();
     }
-  }, lanes);
+  }, bundlesAtOnce);
   return {
     active,
     async close() {

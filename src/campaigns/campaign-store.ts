@@ -13,13 +13,13 @@ type CampaignRow = {
   open: boolean;
   mail_domain: string | null;
   texts: unknown;
-  fingerprint_key: Buffer | null;
-  key_version: number | null;
 };
 
-const campaignColumns = `
-  id, slug, state, mail_domain, texts, fingerprint_key, key_version,
-  state = 'open' and coalesce(opens_at <= now(), true) and coalesce(closes_at > now(), true) as open`;
+/** Letters may be written and confirmed: SQL on a row of `campaign`. */
+export const isOpen = `(campaign.state = 'open' and coalesce(campaign.opens_at <= now(), true)
+  and coalesce(campaign.closes_at > now(), true))`;
+
+const campaignColumns = `id, slug, state, mail_domain, texts, ${isOpen} as open`;
 
 const all = statement<CampaignRow>(`select ${campaignColumns} from campaign where state <> 'draft' order by id desc`);
 
@@ -70,8 +70,5 @@ function readCampaign(row: CampaignRow, mailDomain: string): Campaign {
     open: row.open,
     mailDomain: row.mail_domain ?? mailDomain,
     texts: textsByLanguageSchema.parse(row.texts),
-    ...(row.fingerprint_key && row.key_version !== null
-      ? { fingerprintKey: { wrapped: row.fingerprint_key, version: row.key_version } }
-      : {}),
   };
 }

@@ -12,10 +12,17 @@ const campaignTextsSchema = z.object({
   story: z.array(z.object({ heading: z.string(), paragraphs, source: z.array(z.string()) })),
   ask: z.object({ intro: z.string(), points: paragraphs }),
   /** Sourced lists of brands: what exactly the source says of them, and what they are asked. */
-  lists: z.record(z.string(), z.object({ heading: z.string(), claim: z.string(), ask: z.string(), source: z.string() })),
-  sources: z.record(
-    z.string(),
-    z.object({ title: z.string(), publisher: z.string(), date: z.string(), url: z.url({ protocol: /^https?$/ }).optional() }),
+  lists: z.array(
+    z.object({ key: z.string(), heading: z.string(), claim: z.string(), ask: z.string(), source: z.string() }),
+  ),
+  sources: z.array(
+    z.object({
+      key: z.string(),
+      title: z.string(),
+      publisher: z.string(),
+      date: z.string(),
+      url: z.url({ protocol: /^https?$/ }).optional(),
+    }),
   ),
 });
 export type CampaignTexts = z.infer<typeof campaignTextsSchema>;
@@ -30,8 +37,6 @@ export type Campaign = {
   open: boolean;
   mailDomain: string;
   texts: Record<string, CampaignTexts>;
-  /** Encrypted; absent once the campaign is closed. */
-  fingerprintKey?: { wrapped: Buffer; version: number };
 };
 
 /** A brand's place in a campaign. `lists` is never empty; its first key speaks in the letter. */
@@ -74,3 +79,9 @@ export function textsIn(campaign: Campaign, languages: readonly string[]): Campa
   throw new Error(`campaign ${campaign.id} has no texts`);
 }
 
+
+/** What a visitor needs to know: whether letters can be written, will be again, or no more. */
+export function statusOf({ open, state }: Campaign): 'open' | 'paused' | 'closed' {
+  if (open) return 'open';
+  return state === 'paused' ? 'paused' : 'closed';
+}

@@ -28,6 +28,19 @@ export function statement<Row = Record<string, never>>(text: string): Statement<
 }
 
 /**
+ * A queue's tables look empty one moment and full the next, so a plan that was made for a table of no pages
+ * would read it whole for as long as it is cached. Nearly every statement here looks rows up by key: these
+ * settings say so, and cost nothing where there is no index (docs/decisions/0002).
+ */
+const planning = [
+  'plan_cache_mode=force_generic_plan',
+  'enable_seqscan=off',
+  'enable_hashjoin=off',
+  'enable_mergejoin=off',
+  'enable_bitmapscan=off',
+];
+
+/**
  * @param url `postgres://…`
  * @param connections how many at most
  */
@@ -36,9 +49,7 @@ export function openDatabase(url: string, connections = 12): Database {
     connectionString: url,
     max: connections,
     application_name: 'outspoken',
-    // A queue's tables look empty one moment and full the next: a plan made from the values of the first
-    // calls goes stale, a generic one keeps to the indexes.
-    options: '-c plan_cache_mode=force_generic_plan',
+    options: planning.map((setting) => `-c ${setting}`).join(' '),
   });
   pool.on('error', () => {}); // an idle connection that broke is replaced at the next query
   return {

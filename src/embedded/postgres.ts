@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { codeOf, ExpectedError } from '../expected.ts';
 
 export type EmbeddedPostgres = {
   url: string;
+  pid: number;
   /** Resolves if the server ends although nobody asked it to. */
   lost: Promise<void>;
   close(): Promise<void>;
@@ -20,8 +21,9 @@ type Owner = { uid: number; gid: number } | Record<string, never>;
 const instanceLock = 0x6f757473;
 
 /**
- * A PostgreSQL 18 server of our own under `folder`, on a free loopback port. It runs in a session of its own,
- * so that Ctrl-C reaches us first and letters in flight are recorded before it stops.
+ * A PostgreSQL 18 server of our own under `folder`. It listens on a Unix socket in a folder that only its
+ * user may enter, and on no port. It runs in a session of its own, so that Ctrl-C reaches us first and letters
+ * in flight are recorded before it stops.
  *
  * @throws ExpectedError when the folder is used by another process or cannot be used, or when the programs
  *   do not run on this machine
@@ -34,9 +36,9 @@ export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
   await createCluster(programs, owner, folder, dataFolder, password);
   await endOrphan(dataFolder, password);
 
-  const port = await freePort();
-  const url = `postgres://outspoken:${password}@127.0.0.1:${port}/postgres`;
-  const server = spawnServer(programs, owner, dataFolder, port);
+  const socketFolder = await makeSocketFolder(owner);
+  const url = urlOf(socketFolder, password);
+  const server = spawnServer(programs, owner, dataFolder, socketFolder);
   const holder = await connectWhenReady(server, url, dataFolder);
   await holder.query('select pg_advisory_lock($1)', [instanceLock]);
 
@@ -49,14 +51,32 @@ export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
   });
   return {
     url,
+    pid: server.process.pid as number,
     lost,
     async close() {
       closing = true;
       await holder.end().catch(() => {});
       server.process.kill('SIGINT'); // "fast" shutdown: rolls back what is open, writes a checkpoint
       await ended;
+      await rm(socketFolder, { recursive: true, force: true });
     },
   };
+}
+
+/** `databaseOf(url, name)` is another database of the same server. */
+export function databaseOf(url: string, name: string): string {
+  return url.replace('/postgres?', `/${name}?`);
+}
+
+function urlOf(socketFolder: string, password: string): string {
+  return `postgres://outspoken:${password}@/postgres?host=${encodeURIComponent(socketFolder)}`;
+}
+
+/** Short, since the path of a socket may have 107 characters (unix(7)), and a data folder's may be longer. */
+async function makeSocketFolder(owner: Owner): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'outspoken-pg-')); // mode 0700
+  if ('uid' in owner) await chown(folder, owner.uid, owner.gid);
+  return folder;
 }
 
 async function findPrograms(): Promise<Programs> {
@@ -182,10 +202,10 @@ function collect(child: ChildProcess): () => string {
  */
 async function endOrphan(dataFolder: string, password: string): Promise<void> {
   const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
-  const [pid, , , port] = lines.split('\n');
-  if (!pid || !port || !isAlive(Number(pid))) return;
+  const [pid, , , , socketFolder] = lines.split('\n'); // PostgreSQL, miscadmin.h: LOCK_FILE_LINE_SOCKET_DIR
+  if (!pid || !socketFolder || !isAlive(Number(pid))) return;
   const client = new pg.Client({
-    connectionString: `postgres://outspoken:${password}@127.0.0.1:${port}/postgres`,
+    connectionString: urlOf(socketFolder, password),
     connectionTimeoutMillis: 5000,
   });
   try {
@@ -200,6 +220,7 @@ async function endOrphan(dataFolder: string, password: string): Promise<void> {
   for (let tries = 0; isAlive(Number(pid)) && tries < 200; tries += 1) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  await rm(socketFolder, { recursive: true, force: true });
 }
 
 function isAlive(pid: number): boolean {
@@ -217,19 +238,10 @@ function inUse(dataFolder: string): ExpectedError {
   );
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
-}
-
-function spawnServer(programs: Programs, owner: Owner, dataFolder: string, port: number) {
+function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socketFolder: string) {
   const settings = {
-    listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    listen_addresses: '',
+    unix_socket_directories: socketFolder,
     max_connections: '60',
     jit: 'off',
     // a statement that fails, and the values that it failed on, may hold what people wrote
@@ -237,7 +249,7 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, port:
     log_error_verbosity: 'terse',
     log_parameter_max_length_on_error: '0',
   };
-  const args = ['-D', dataFolder, '-p', String(port)];
+  const args = ['-D', dataFolder];
   for (const [name, value] of Object.entries(settings)) args.push('-c', `${name}=${value}`);
   const child = spawn(programs.postgres, args, {
     ...owner,
@@ -266,8 +278,8 @@ async function connectWhenReady(
       await client.connect();
       return client;
     } catch (error) {
-      // ECONNREFUSED: not listening yet; 57P03: starting up or recovering
-      if (codeOf(error) !== 'ECONNREFUSED' && codeOf(error) !== '57P03') throw error;
+      // no socket yet, nobody behind it yet, or (57P03) starting up or recovering
+      if (!['ENOENT', 'ECONNREFUSED', '57P03'].includes(codeOf(error) ?? '')) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

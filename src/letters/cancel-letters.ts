@@ -1,5 +1,3 @@
-import type { Campaign } from '../campaigns/campaign.ts';
-import { findCampaignById } from '../campaigns/campaign-store.ts';
 import { fingerprints } from '../campaigns/fingerprint.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
@@ -8,21 +6,38 @@ import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
 import { stripOrphans } from './retention.ts';
 
-type Row = Sealed & { id: string; campaign_id: number; address: Buffer };
+type Row = Sealed & {
+  id: string;
+  address: Buffer;
+  campaign_id: number;
+  slug: string;
+  /** Null once the campaign is closed. */
+  fingerprint_key: Buffer | null;
+  fingerprint_key_version: number;
+};
 
 const findByReceipt = statement<Row>(`
-  select id::text, campaign_id, submission, data_key, key_version, address
-  from advocate where receipt_hash = $1 for update`);
+  select advocate.id::text, submission, data_key, advocate.key_version, address,
+    campaign.id as campaign_id, slug, fingerprint_key, campaign.key_version as fingerprint_key_version
+  from advocate join campaign on campaign.id = campaign_id
+  where receipt_hash = $1
+  for update of advocate`);
 
 // Rows that are being claimed at this moment are waited for; what turns out to be on its way stays as it is.
 const cancel = statement<{ id: string; brand_id: number }>(`
   with ${moveLetters('cancel', {
     name: 'cancelled',
     chosen: 'select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || \'@%\')',
-    returning: 'id, brand_id',
+    returning: 'id, campaign_id, brand_id, due_at',
   })},
-  unwaiting as (
-    delete from waiting_letter where letter_id in (select id from cancelled)
+  not_ready as (
+    delete from waiting_letter using cancelled
+    where waiting_letter.campaign_id = cancelled.campaign_id and waiting_letter.brand_id = cancelled.brand_id
+      and waiting_letter.due_at = cancelled.due_at and letter_id = id and not deferred
+  ),
+  not_deferred as (
+    delete from waiting_letter using cancelled
+    where waiting_letter.due_at = cancelled.due_at and letter_id = id and deferred
   )
   select id::text, brand_id from cancelled`);
 
@@ -31,7 +46,7 @@ const forgetFingerprints = statement(`
 
 const forgetAdvocate = statement('delete from advocate where id = $1');
 
-type Parts = { database: Database; vault: Vault; mailDomain: string };
+type Parts = { database: Database; vault: Vault };
 
 /**
  * Takes back letters that have not been handed over: one, or all of them. The person may then write to those
@@ -66,17 +81,17 @@ export async function eraseAdvocate(parts: Parts, token: string): Promise<boolea
 }
 
 async function cancelWaiting(
-  { vault, mailDomain }: Parts,
+  { vault }: Parts,
   transaction: Queryable,
   advocate: Row,
   handle?: string,
 ): Promise<number> {
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
-  const campaign: Campaign = await findCampaignById(transaction, advocate.campaign_id, mailDomain);
-  if (cancelled.length > 0 && campaign.fingerprintKey) {
+  if (cancelled.length > 0 && advocate.fingerprint_key) {
+    const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };
     const brandIds = cancelled.map(({ brand_id }) => brand_id);
-    const marks = fingerprints(vault, campaign, openAddress(vault, advocate), brandIds);
-    await transaction.rows(forgetFingerprints, [campaign.id, marks]);
+    const marks = fingerprints(vault, { slug: advocate.slug, key }, openAddress(vault, advocate), brandIds);
+    await transaction.rows(forgetFingerprints, [advocate.campaign_id, marks]);
   }
   return cancelled.length;
 }

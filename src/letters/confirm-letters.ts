@@ -1,5 +1,4 @@
-import type { Campaign } from '../campaigns/campaign.ts';
-import { findCampaignById } from '../campaigns/campaign-store.ts';
+import { isOpen } from '../campaigns/campaign-store.ts';
 import { fingerprints } from '../campaigns/fingerprint.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
@@ -9,23 +8,29 @@ import { moveLetters } from './move.ts';
 
 type Row = Sealed & {
   id: string;
-  campaign_id: number;
   address: Buffer;
   tokens: Buffer;
   confirmed: boolean;
-  letters: { id: string; brand_id: number; brand: string }[];
+  campaign_id: number;
+  slug: string;
+  open: boolean;
+  fingerprint_key: Buffer;
+  fingerprint_key_version: number;
+  /** The drafts, in one order. */
+  ids: string[];
+  brand_ids: number[];
 };
 
 const findByConfirmToken = statement<Row>(`
-  select advocate.id, advocate.campaign_id, submission, data_key, key_version, address, tokens,
-    confirmed_at is not null as confirmed,
-    (
-      select coalesce(json_agg(json_build_object('id', letter.id::text, 'brand_id', brand_id, 'brand', brand.name)
-        order by letter.id), '[]')
-      from letter join brand on brand.id = brand_id
-      where advocate_id = advocate.id and letter.state = 'draft'
-    ) as letters
-  from advocate where confirm_hash = $1`);
+  select advocate.id::text, submission, data_key, advocate.key_version, address, tokens,
+    confirmed_at is not null as confirmed, campaign.id as campaign_id, slug, ${isOpen} as open,
+    fingerprint_key, campaign.key_version as fingerprint_key_version,
+    array(select id::text from letter where advocate_id = advocate.id and state = 'draft' order by id) as ids,
+    array(select brand_id from letter where advocate_id = advocate.id and state = 'draft' order by id) as brand_ids
+  from advocate join campaign on campaign.id = campaign_id
+  where confirm_hash = $1`);
+
+const brandNames = statement<{ id: number; name: string }>('select id, name from brand where id = any ($1::int[])');
 
 const known = statement<{ fingerprint: Buffer }>(`
   select fingerprint from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
@@ -61,28 +66,26 @@ const confirm = statement<{ confirmed: number }>(`
   select count(*)::int as confirmed from ready`);
 
 export type Confirmation =
-  | { kind: 'waiting'; campaign: Campaign; brands: string[]; alreadyWritten: string[] }
+  | { kind: 'waiting'; brands: string[]; alreadyWritten: string[] }
   | { kind: 'confirmed'; receipt: string }
-  | { kind: 'closed'; campaign: Campaign }
+  | { kind: 'closed'; slug: string }
   | { kind: 'unknown link' };
 
 /** What the link from the mailbox leads to. Looking changes nothing: mail scanners open links, too. */
-export async function lookAtConfirmation(
-  db: Queryable,
-  vault: Vault,
-  token: string,
-  mailDomain: string,
-): Promise<Confirmation> {
-  const found = await find(db, vault, token, mailDomain);
+export async function lookAtConfirmation(db: Queryable, vault: Vault, token: string): Promise<Confirmation> {
+  const found = await find(db, vault, token);
   if ('kind' in found) return found;
-  const { row, campaign, marks } = found;
-  const written = new Set((await db.rows(known, [campaign.id, marks])).map((mark) => mark.fingerprint.toString('hex')));
-  const isWritten = row.letters.map((_, n) => written.has(marks[n]?.toString('hex') ?? ''));
+  const { row, marks } = found;
+  const written = await db.rows(known, [row.campaign_id, marks]);
+  const names = new Map((await db.rows(brandNames, [row.brand_ids])).map(({ id, name }) => [id, name]));
+  const brands = row.brand_ids.map((id, n) => ({
+    name: names.get(id) ?? '',
+    isWritten: written.some(({ fingerprint }) => marks[n]?.equals(fingerprint)),
+  }));
   return {
     kind: 'waiting',
-    campaign,
-    brands: row.letters.filter((_, n) => !isWritten[n]).map(({ brand }) => brand),
-    alreadyWritten: row.letters.filter((_, n) => isWritten[n]).map(({ brand }) => brand),
+    brands: brands.filter(({ isWritten }) => !isWritten).map(({ name }) => name),
+    alreadyWritten: brands.filter(({ isWritten }) => isWritten).map(({ name }) => name),
   };
 }
 
@@ -96,28 +99,23 @@ export async function confirmLetters(
   db: Database,
   vault: Vault,
   token: string,
-  mailDomain: string,
 ): Promise<Exclude<Confirmation, { kind: 'waiting' }>> {
-  const found = await find(db, vault, token, mailDomain);
+  const found = await find(db, vault, token);
   if ('kind' in found) return found;
-  const { row, campaign, marks } = found;
-  await db.rows(confirm, [campaign.id, row.id, row.letters.map(({ id }) => id), Buffer.concat(marks)]);
+  const { row, marks } = found;
+  await db.rows(confirm, [row.campaign_id, row.id, row.ids, Buffer.concat(marks)]);
   return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
 }
-
-type Found = { row: Row; campaign: Campaign; marks: Buffer[] };
 
 async function find(
   db: Queryable,
   vault: Vault,
   token: string,
-  mailDomain: string,
-): Promise<Found | Exclude<Confirmation, { kind: 'waiting' }>> {
+): Promise<{ row: Row; marks: Buffer[] } | Exclude<Confirmation, { kind: 'waiting' }>> {
   const row = await db.row(findByConfirmToken, [hashToken(token)]);
   if (!row) return { kind: 'unknown link' };
   if (row.confirmed) return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
-  const campaign = await findCampaignById(db, row.campaign_id, mailDomain);
-  if (!campaign.open) return { kind: 'closed', campaign };
-  const brandIds = row.letters.map(({ brand_id }) => brand_id);
-  return { row, campaign, marks: fingerprints(vault, campaign, openAddress(vault, row), brandIds) };
+  if (!row.open) return { kind: 'closed', slug: row.slug };
+  const key = { wrapped: row.fingerprint_key, version: row.fingerprint_key_version };
+  return { row, marks: fingerprints(vault, { slug: row.slug, key }, openAddress(vault, row), row.brand_ids) };
 }

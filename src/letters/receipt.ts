@@ -78,7 +78,7 @@ const lettersOf = statement<LetterRow>(`
 const eventsOf = statement<LetterEvent & { letter_id: string }>(`
   select letter_id::text, type, at, code, response, host
   from event where letter_id = any ($1::bigint[])
-  order by at, id`);
+  order by at`);
 
 /** The receipt behind a token; undefined when there is none, or when it was erased. */
 export async function readReceipt(db: Queryable, token: string, mailDomain: string): Promise<Receipt | undefined> {

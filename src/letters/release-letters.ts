@@ -18,7 +18,7 @@ const onlyRelease = statement<{ free: boolean }>(`select pg_try_advisory_xact_lo
 
 const fallDue = statement(`
   with due as (
-    select letter_id, first_tried_at <= now() - interval '${patience} seconds' as too_late
+    select letter_id, waiting_letter.due_at, first_tried_at <= now() - interval '${patience} seconds' as too_late
     from waiting_letter join letter on letter.id = letter_id
     where deferred and waiting_letter.due_at <= now()
     limit 500
@@ -27,9 +27,12 @@ const fallDue = statement(`
   ${moveLetters('abandon', { name: 'given_up', chosen: 'select letter_id from due where too_late' })},
   ${moveLetters('fallDue', { name: 'again', chosen: 'select letter_id from due where not too_late' })},
   given_up_waiting as (
-    delete from waiting_letter where letter_id in (select id from given_up)
+    delete from waiting_letter using due
+    where deferred and waiting_letter.due_at = due.due_at and waiting_letter.letter_id = due.letter_id and too_late
   )
-  update waiting_letter set deferred = false where letter_id in (select id from again)`);
+  update waiting_letter set deferred = false
+  from due
+  where deferred and waiting_letter.due_at = due.due_at and waiting_letter.letter_id = due.letter_id and not too_late`);
 
 type Counter = {
   campaign_id: number;
@@ -59,10 +62,10 @@ const bundlesOpen = statement<{ n: number }>(`select count(*)::int as n from bun
 
 const release = statement<Bundle>(`
   with chosen as (
-    delete from waiting_letter where letter_id = any (array(
-      select letter_id from waiting_letter
+    delete from waiting_letter where ctid = any (array(
+      select ctid from waiting_letter
       where campaign_id = $1 and brand_id = $2 and not deferred and due_at <= now()
-      order by due_at limit $4
+      order by due_at, letter_id limit $4
       for update skip locked))
     returning letter_id
   ),

@@ -2,13 +2,14 @@ import type { Wordings } from '../campaigns/wordings.ts';
 import { type Database, isConnectionLoss, statement } from '../db/database.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
-import { encodeMessage } from '../mail/message.ts';
+import { type Prepared, prepareMessage, stampMessage } from '../mail/message.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { openSaid, type Sealed } from '../people/advocate.ts';
 import { sha256, type Vault } from '../people/vault.ts';
-import { handleOf, returnPath } from './alias.ts';
+import { handleOf, replyAlias, returnPath } from './alias.ts';
 import { composeLetter } from './compose.ts';
 import { moveLetters, recordOutcomes } from './move.ts';
+import type { Places } from './places.ts';
 import { waitAfter } from './retry.ts';
 
 export type Sending = {
@@ -19,8 +20,8 @@ export type Sending = {
   log: Logger;
   mailDomain: string;
   workerId: number;
-  /** How many letters of a bundle are in the air at once: what a crash leaves `unknown`. */
-  claimSize: number;
+  /** Room in the air: a letter takes a place from its claim to its record. What a crash leaves `unknown` at most. */
+  places: Places;
   /** Set when the process is asked to stop: no further letter is claimed. */
   stopping: AbortSignal;
 };
@@ -99,30 +100,96 @@ const finish = statement(`
 type Sent = { id: string; tries: number; outcome: Outcome; hash?: Buffer };
 
 /**
+ * How long the first answer waits for the others of its ten, in milliseconds: one statement for ten costs
+ * little more than one for three. A slow one is left to the next statement.
+ */
+const gathering = 10;
+
+/**
  * Sends the letters of one bundle, a few at a time: claimed in the database before a byte leaves, recorded
- * as soon as the server has answered. A bundle that another worker took, or that is done, is left alone.
+ * within milliseconds of the server's answer. A slow answer holds up its own letter, not the others. A bundle
+ * that another worker took, or that is done, is left alone.
  */
 export async function sendBundle(sending: Sending, bundleId: string): Promise<void> {
-  const { database, stopping } = sending;
+  const { database, stopping, places } = sending;
   const bundle = await database.row(take, [bundleId, sending.workerId]);
   if (!bundle) return;
   const left = [...bundle.letter_ids];
-  let sent: Sent[] = [];
-  do {
-    const next = stopping.aborted ? [] : left.splice(0, sending.claimSize);
-    const values = [next, ...columns(sent), bundle.id, sending.workerId];
-    const claimed = await persist(sending, () => database.rows(recordAndClaim, values));
-    sent = await Promise.all(claimed.map((letter) => sendLetter(sending, bundle, letter)));
-  } while (sent.length > 0 || (left.length > 0 && !stopping.aborted));
+  const flight = startFlight();
+  const shared = new Map<string, Prepared>();
+  let free = 0;
+  try {
+    for (;;) {
+      const wanted = stopping.aborted ? 0 : left.length;
+      if (wanted > 0 && free === 0 && flight.empty()) free += await places.take(wanted);
+      else if (wanted > free) free += places.takeNow(wanted - free);
+      const answered = flight.land();
+      free += answered.length; // recorded and claimed anew in the same statement
+      const next = left.splice(0, Math.min(free, wanted));
+      if (next.length === 0 && answered.length === 0) {
+        if (flight.empty()) break;
+      } else {
+        const values = [next, ...columns(answered), bundle.id, sending.workerId];
+        const claimed = await persist(sending, () => database.rows(recordAndClaim, values));
+        for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter, shared));
+        free -= claimed.length;
+      }
+      if (left.length === 0 || stopping.aborted) free = places.give(free);
+      await flight.answer(gathering);
+    }
+  } finally {
+    places.give(free);
+  }
   await persist(sending, () => database.rows(finish, [bundle.id]));
 }
 
-async function sendLetter(sending: Sending, bundle: BundleRow, letter: Claimed): Promise<Sent> {
+/** Letters that are with the mail server, and those that were answered and wait to be recorded. */
+function startFlight() {
+  let inAir = 0;
+  let landed: Sent[] = [];
+  let onAnswer = () => {};
+  return {
+    start(letter: Promise<Sent>): void {
+      inAir += 1;
+      void letter.then((sent) => {
+        inAir -= 1;
+        landed.push(sent);
+        onAnswer();
+      });
+    },
+    empty: () => inAir === 0 && landed.length === 0,
+    land(): Sent[] {
+      const all = landed;
+      landed = [];
+      return all;
+    },
+    /** Waits for an answer, if any is to come, and then a moment for the next ones. */
+    async answer(milliseconds: number): Promise<void> {
+      const next = () =>
+        new Promise<void>((resolve) => {
+          onAnswer = resolve;
+        });
+      if (inAir > 0 && landed.length === 0) await next();
+      let waiting = true;
+      const enough = new Promise<void>((resolve) => setTimeout(resolve, milliseconds)).then(() => {
+        waiting = false;
+      });
+      while (waiting && inAir > 0) await Promise.race([next(), enough]);
+    },
+  };
+}
+
+async function sendLetter(
+  sending: Sending,
+  bundle: BundleRow,
+  letter: Claimed,
+  shared: Map<string, Prepared>,
+): Promise<Sent> {
   const { id, tries } = letter;
   let message: Buffer;
   let from: string;
   try {
-    ({ message, from } = await prepare(sending, bundle, letter));
+    ({ message, from } = await writeOut(sending, bundle, letter, shared));
   } catch (error) {
     // Nothing was sent, so the letter may wait until the cause is mended; the others of its bundle go on.
     sending.log.error({ letter: id, err: error }, 'a letter could not be written out');
@@ -137,21 +204,29 @@ async function sendLetter(sending: Sending, bundle: BundleRow, letter: Claimed):
   }
 }
 
-async function prepare(sending: Sending, bundle: BundleRow, letter: Claimed) {
+/**
+ * The bytes of a letter and its envelope sender. Letters that say nothing personal are the same to the word
+ * but for their stamp; their encoded text is kept for the others of the bundle.
+ */
+async function writeOut(sending: Sending, bundle: BundleRow, letter: Claimed, shared: Map<string, Prepared>) {
   const { vault, wordings } = sending;
   const domain = bundle.mail_domain ?? sending.mailDomain;
   const handle = handleOf(letter.message_id);
-  const wording = await wordings.byId(letter.wording_id);
-  const brand = { name: bundle.brand, lists: bundle.lists };
   const said = openSaid(vault, letter);
+  const impersonal = !said.name && !said.description && !said.ownWords;
+  const kind = `${letter.wording_id} ${said.reasons.join(' ')}`;
+
+  let prepared = impersonal ? shared.get(kind) : undefined;
+  if (!prepared) {
+    const wording = await wordings.byId(letter.wording_id);
+    const brand = { name: bundle.brand, lists: bundle.lists };
+    const composed = composeLetter({ wording, brand, said, handle, domain });
+    prepared = prepareMessage({ ...composed, to: { name: bundle.brand, address: bundle.address } });
+    if (impersonal) shared.set(kind, prepared);
+  }
   const date = new Date();
-  const message = encodeMessage({
-    ...composeLetter({ wording, brand, said, handle, domain }),
-    to: { name: bundle.brand, address: bundle.address },
-    messageId: letter.message_id,
-    date,
-  });
-  return { message, from: returnPath(vault, handle, domain, date) };
+  const stamp = { messageId: letter.message_id, date, replyTo: replyAlias(handle, domain) };
+  return { message: stampMessage(prepared, stamp), from: returnPath(vault, handle, domain, date) };
 }
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;

@@ -146,9 +146,13 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
   if (!/^[A-Za-z0-9_-]{22,64}$/.test(typed.submission)) problem('submission', 'form.submission.invalid');
 
   if (problems.length > 0 || !wording || !identity || !address) return { ok: false, problems: inFormOrder(problems) };
-  const content = [campaign.id, picked.map(({ id }) => id), wording.id, identity, said, address];
-  const key = keyedHash(vault.keyFor('submission'), `${typed.submission} ${JSON.stringify(content)}`);
+  const key = submissionKey(vault, typed.submission, [campaign.id, picked.map(({ id }) => id), wording.id, identity, said, address]);
   return { ok: true, submission: { key, campaign, brands: picked, wording, identity, said, address } };
+}
+
+/** Names a submission by the form's hidden id and everything that it says. */
+export function submissionKey(vault: Vault, id: string, content: unknown): Buffer {
+  return keyedHash(vault.keyFor('submission'), `${id} ${JSON.stringify(content)}`);
 }
 
 const formOrder: Field[] = [

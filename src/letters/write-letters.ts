@@ -1,6 +1,6 @@
 import { type Database, statement } from '../db/database.ts';
 import { sameMailbox } from '../people/address.ts';
-import { openTokens, type Sealed, sealAdvocate } from '../people/advocate.ts';
+import { openTokens, type Sealed, sealAdvocate, type Tokens } from '../people/advocate.ts';
 import { takeNotice } from '../people/confirmation-cap.ts';
 import { hashToken, mintToken } from '../people/token.ts';
 import { keyedHash, type Vault } from '../people/vault.ts';
@@ -41,14 +41,14 @@ const findBySubmission = statement<Sealed & { tokens: Buffer }>(`
  * everything is committed.
  *
  * @param language of the page, in which the notice is written
- * @returns the token of the page that says "look into your mailbox"
+ * @returns the tokens of its pages; the visitor is shown the waiting one only
  */
 export async function writeLetters(
   db: Database,
   vault: Vault,
   submission: Submission,
   language: string,
-): Promise<{ waiting: string }> {
+): Promise<Tokens> {
   const { campaign, brands, wording, identity, said, address, key } = submission;
   const tokens = { confirm: mintToken(), receipt: mintToken(), waiting: mintToken() };
   const sealed = sealAdvocate(vault, key, { address, said, tokens });
@@ -70,8 +70,8 @@ export async function writeLetters(
     brands.map(({ id }) => messageIdOf(letterHandle(vault, key, id), campaign.mailDomain)),
     keyedHash(vault.keyFor('address cap'), sameMailbox(address), 16),
   ]);
-  if (stored) return { waiting: tokens.waiting };
+  if (stored) return tokens;
   const known = await db.row(findBySubmission, [key]);
   if (!known) throw new Error('a submission was neither stored nor found');
-  return { waiting: openTokens(vault, known).waiting };
+  return openTokens(vault, known);
 }

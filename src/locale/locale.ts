@@ -17,9 +17,9 @@ export type Locale = {
    * @throws Error for a key that English lacks: that is a mistake of the program
    */
   text(key: string, values?: Values): string;
-  /** A day, a moment (in UTC, to the minute), or a list of things, as the language writes them. */
-  day(date: Date): string;
+  /** As the language writes them: a moment (in UTC, to the minute), one to the second, and a list of things. */
   moment(date: Date): string;
+  stamp(date: Date): string;
   list(items: readonly string[]): string;
 };
 
@@ -52,8 +52,8 @@ export async function loadLocales(folder = join(projectRoot, 'locales')): Promis
 
 function createLocale(language: string, own: Map<string, string>, english: Map<string, string>): Locale {
   const formats = new Map<string, IntlMessageFormat>();
-  const day = new Intl.DateTimeFormat(language, { dateStyle: 'long', timeZone: 'UTC' });
-  const moment = new Intl.DateTimeFormat(language, {
+  const formatting = own.get('formats') ?? language; // a file may ask for another region's dates: en-GB
+  const moment = new Intl.DateTimeFormat(formatting, {
     day: 'numeric',
     month: 'long',
     year: 'numeric',
@@ -63,7 +63,17 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     timeZone: 'UTC',
     timeZoneName: 'short',
   });
-  const list = new Intl.ListFormat(language, { type: 'conjunction' });
+  const stamp = new Intl.DateTimeFormat(formatting, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+    timeZone: 'UTC',
+    timeZoneName: 'short',
+  });
+  const list = new Intl.ListFormat(formatting, { type: 'conjunction' });
   return {
     language,
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
@@ -77,8 +87,8 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
       }
       return String(format.format(values));
     },
-    day: (date) => day.format(date),
     moment: (date) => moment.format(date),
+    stamp: (date) => stamp.format(date),
     list: (items) => list.format(items),
   };
 }

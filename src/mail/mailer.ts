@@ -188,7 +188,7 @@ async function settle(
 }
 
 async function sendOn(connection: SMTPConnection, socket: Socket, host: string, envelope: Envelope, bytes: Buffer) {
-  const message = new Outgoing(bytes);
+  const message = new Outgoing(bytes, socket);
   try {
     const response = await new Promise<string>((resolve, reject) => {
       connection.send({ from: envelope.from, to: [envelope.to], size: bytes.length }, message, (error, info) =>
@@ -213,15 +213,20 @@ async function reset(connection: SMTPConnection): Promise<void> {
   await settle(connection, (done) => connection.reset(done)).catch(() => connection.close());
 }
 
+/** Below this a message fits a socket's write buffer, so it may leave in one piece; in bytes. */
+const onePiece = 8192;
+
 /** The bytes of one message, which knows when the server asked for them and when the last was passed on. */
 class Outgoing extends Readable {
   started = false;
   written = false;
   readonly #bytes: Buffer;
+  readonly #socket: Socket;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, socket: Socket) {
     super();
     this.#bytes = bytes;
+    this.#socket = socket;
   }
 
   override _read(): void {
@@ -232,8 +237,11 @@ class Outgoing extends Readable {
   /** nodemailer pipes a message into its dot-stuffing stream once DATA was answered with 354. */
   override pipe<Target extends NodeJS.WritableStream>(target: Target): Target {
     this.started = true;
+    const together = this.#bytes.length < onePiece; // text and final dot in one write: the server wakes up once
+    if (together) this.#socket.cork();
     (target as unknown as Writable).once('end', () => {
       this.written = true;
+      if (together) this.#socket.uncork();
     });
     target.end(this.#bytes);
     return target;

@@ -3,22 +3,32 @@ import libqp from 'libqp';
 
 export type Mailbox = { name: string; address: string };
 
-export type Message = {
+/** What two messages can have in common. */
+export type Content = {
   from: Mailbox;
   to: Mailbox;
-  /** A bare address. */
-  replyTo?: string;
   subject: string;
   /** Plain text; any kind of line break. */
   text: string;
   /** BCP 47 tag of the text. */
   language: string;
-  /** Without angle brackets. */
-  messageId: string;
-  date: Date;
   /** Mail that nobody typed says so, and keeps vacation replies away (RFC 3834 section 5). */
   autoSubmitted?: 'auto-generated';
 };
+
+/** What is a message's own. */
+export type Stamp = {
+  /** Without angle brackets. */
+  messageId: string;
+  date: Date;
+  /** A bare address. */
+  replyTo?: string;
+};
+
+export type Message = Content & Stamp;
+
+/** Encoded content that waits for its stamp. */
+export type Prepared = { head: string; tail: string };
 
 /**
  * The bytes of a message (RFC 5322, MIME) with one text part. Headers are ASCII, folded at 76; the text is
@@ -27,22 +37,37 @@ export type Message = {
  * @throws Error on a control character in a header or a non-ASCII address: callers validate, this refuses
  */
 export function encodeMessage(message: Message): Buffer {
-  const body = encodeText(message.text);
-  const headers = [
-    `From: ${encodeMailbox(message.from)}`,
-    `To: ${encodeMailbox(message.to)}`,
-    ...(message.replyTo ? [`Reply-To: ${plainAddress(message.replyTo)}`] : []),
-    `Subject: ${encodeUnstructured(message.subject)}`,
-    `Date: ${dateHeader(message.date)}`,
-    `Message-ID: <${plainAddress(message.messageId)}>`,
-    ...(message.autoSubmitted ? [`Auto-Submitted: ${message.autoSubmitted}`] : []),
+  return stampMessage(prepareMessage(message), message);
+}
+
+/** The dear part of encoding, which letters with the same words share. */
+export function prepareMessage(content: Content): Prepared {
+  const body = encodeText(content.text);
+  const head = [
+    `From: ${encodeMailbox(content.from)}`,
+    `To: ${encodeMailbox(content.to)}`,
+    `Subject: ${encodeUnstructured(content.subject)}`,
+    ...(content.autoSubmitted ? [`Auto-Submitted: ${content.autoSubmitted}`] : []),
     'MIME-Version: 1.0',
     'Content-Type: text/plain; charset=utf-8',
-    `Content-Language: ${message.language}`,
+    `Content-Language: ${content.language}`,
     `Content-Transfer-Encoding: ${body.encoding}`,
   ];
-  const head = headers.map((line) => (line.length <= 76 ? line : libmime.foldLines(line, 76))).join('\r\n');
-  return Buffer.from(`${head}\r\n\r\n${body.encoded}`, 'latin1');
+  return { head: head.map(fold).join(''), tail: `\r\n${body.encoded}` };
+}
+
+/** The bytes of prepared content as this one message. */
+export function stampMessage({ head, tail }: Prepared, { messageId, date, replyTo }: Stamp): Buffer {
+  const own = [
+    ...(replyTo ? [`Reply-To: ${plainAddress(replyTo)}`] : []),
+    `Date: ${dateHeader(date)}`,
+    `Message-ID: <${plainAddress(messageId)}>`,
+  ];
+  return Buffer.from(head + own.map(fold).join('') + tail, 'latin1');
+}
+
+function fold(line: string): string {
+  return `${line.length <= 76 ? line : libmime.foldLines(line, 76)}\r\n`;
 }
 
 /** What a reader of the message sees as its text: CRLF, LF and CR are all line breaks, one ends the text. */
@@ -50,27 +75,12 @@ export function canonicalText(text: string): string {
   return `${text.replace(/\r\n?/g, '\n').replace(/\n+$/, '')}\n`;
 }
 
-type EncodedText = { encoding: 'quoted-printable' | 'base64'; encoded: string };
-
-/**
- * Letters of one bundle often share their text to the letter, and encoding is the dearest part of composing,
- * so the latest texts are kept. Bounded; entries hold texts of letters that this process is sending anyway.
- */
-const recent = new Map<string, EncodedText>();
-const recentLimit = 200;
-
-function encodeText(text: string): EncodedText {
-  const known = recent.get(text);
-  if (known) return known;
+function encodeText(text: string): { encoding: 'quoted-printable' | 'base64'; encoded: string } {
   const bytes = Buffer.from(canonicalText(text).replaceAll('\n', '\r\n'), 'utf8');
   const quoted = libqp.wrap(libqp.encode(bytes), 76);
-  const encoded: EncodedText =
-    quoted.length <= (bytes.length * 4) / 3
-      ? { encoding: 'quoted-printable', encoded: quoted }
-      : { encoding: 'base64', encoded: `${bytes.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n` };
-  if (recent.size >= recentLimit) recent.delete(recent.keys().next().value as string);
-  recent.set(text, encoded);
-  return encoded;
+  return quoted.length <= (bytes.length * 4) / 3
+    ? { encoding: 'quoted-printable', encoded: quoted }
+    : { encoding: 'base64', encoded: `${bytes.toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n` };
 }
 
 /** RFC 5322 section 3.4: a quoted string where ASCII suffices, else encoded words (RFC 2047 section 5(3)). */

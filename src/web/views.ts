@@ -23,6 +23,7 @@ export async function loadViews(): Promise<Views> {
     is: (one: unknown, other: unknown) => one === other,
     linked: (text: string) => new handlebars.SafeString(linkUrls(handlebars.escapeExpression(text))),
     moment: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).moment(date),
+    stamp: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).stamp(date),
     iso: (date: Date) => date.toISOString(),
   });
   for (const [name, source] of await readTemplates('partials')) handlebars.registerPartial(name, source);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import { type Campaign, type CampaignBrand, textsIn, type Wording } from '../../campaigns/campaign.ts';
+import { type Campaign, type CampaignBrand, statusOf, textsIn, type Wording } from '../../campaigns/campaign.ts';
 import { brandsOf, countAccepted, findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { letterHandle } from '../../letters/alias.ts';
@@ -32,7 +32,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
     pages.send(request, response, 'campaign', {
       ...texts,
       story: texts.story.map((part) => ({ ...part, sources: part.source.map((key) => sourceOf(texts, key)) })),
-      sources: Object.keys(texts.sources).map((key) => sourceOf(texts, key)),
+      sources: texts.sources.map(({ key }) => sourceOf(texts, key)),
       status: statusOf(desk.campaign),
       // below ten nothing is told, and above it nothing exact: a count must not give a single writer away
       shown: Math.floor((await countOnceAMinute(desk.campaign.id)) / 10) * 10,
@@ -147,17 +147,12 @@ function sendForm(
   const locale = pages.locale(request);
   const title = locale.text('form.title');
   const data = {
-    title: textsIn(desk.campaign, [locale.language]).title,
+    campaignTitle: textsIn(desk.campaign, [locale.language]).title,
     pageTitle: problems.length > 0 ? locale.text('site.error', { title }) : title,
     status: statusOf(desk.campaign),
     form: letterForm({ locale, ...desk, typed, problems }),
   };
   pages.send(request, response, 'letter', data, status);
-}
-
-function statusOf({ open, state }: Campaign): 'open' | 'paused' | 'closed' {
-  if (open) return 'open';
-  return state === 'paused' ? 'paused' : 'closed';
 }
 
 function firstLanguage(language: string, { wordings }: Desk): string {

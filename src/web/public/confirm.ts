@@ -1,5 +1,6 @@
-import type { RequestHandler } from 'express';
-import { textsIn } from '../../campaigns/campaign.ts';
+import type { Request, RequestHandler, Response } from 'express';
+import { statusOf, textsIn } from '../../campaigns/campaign.ts';
+import { findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { confirmLetters, lookAtConfirmation } from '../../letters/confirm-letters.ts';
 import { readWaiting } from '../../letters/receipt.ts';
@@ -8,6 +9,7 @@ import { askAgain } from '../../notices/ask-again.ts';
 import { maskAddress } from '../../people/address.ts';
 import { noticesPerDay } from '../../people/confirmation-cap.ts';
 import type { Pages } from '../page.ts';
+import { Refusal } from '../refusal.ts';
 
 /** "Look into your mailbox". */
 export function showWaiting({ database, vault, config }: Context, pages: Pages): RequestHandler {
@@ -38,16 +40,17 @@ export function sendMailAgain({ database, vault, hint }: Context): RequestHandle
 }
 
 /** What the link in the mail opens: a page with one button. It changes nothing. */
-export function showConfirmation({ database, vault, config }: Context, pages: Pages): RequestHandler {
+export function showConfirmation(context: Context, pages: Pages): RequestHandler {
+  const { database, vault } = context;
   return async (request, response) => {
-    const found = await lookAtConfirmation(database, vault, String(request.params.token), config.mailDomain);
+    const found = await lookAtConfirmation(database, vault, String(request.params.token));
     switch (found.kind) {
       case 'confirmed':
         return response.redirect(303, `/r/${found.receipt}`);
       case 'unknown link':
         return pages.send(request, response, 'confirm-unknown', { days: draftDays }, 404);
       case 'closed':
-        return pages.send(request, response, 'closed', closedData(found.campaign, pages.locale(request).language), 410);
+        return sendClosed(context, pages, request, response, found.slug);
       case 'waiting': {
         const { brands, alreadyWritten } = found;
         const already = alreadyWritten.length > 0 ? pages.locale(request).list(alreadyWritten) : '';
@@ -64,9 +67,10 @@ export function showConfirmation({ database, vault, config }: Context, pages: Pa
 }
 
 /** The button. */
-export function confirm({ database, vault, config, hint }: Context, pages: Pages): RequestHandler {
+export function confirm(context: Context, pages: Pages): RequestHandler {
+  const { database, vault, hint } = context;
   return async (request, response) => {
-    const done = await confirmLetters(database, vault, String(request.params.token), config.mailDomain);
+    const done = await confirmLetters(database, vault, String(request.params.token));
     switch (done.kind) {
       case 'confirmed':
         hint();
@@ -74,15 +78,20 @@ export function confirm({ database, vault, config, hint }: Context, pages: Pages
       case 'unknown link':
         return pages.send(request, response, 'confirm-unknown', { days: draftDays }, 404);
       case 'closed':
-        return pages.send(request, response, 'closed', closedData(done.campaign, pages.locale(request).language), 410);
+        return sendClosed(context, pages, request, response, done.slug);
     }
   };
 }
 
-function closedData(campaign: Parameters<typeof textsIn>[0], language: string) {
-  return {
-    slug: campaign.slug,
-    title: textsIn(campaign, [language]).title,
-    status: campaign.state === 'paused' ? 'paused' : 'closed',
-  };
+async function sendClosed(
+  { database, config }: Context,
+  pages: Pages,
+  request: Request,
+  response: Response,
+  slug: string,
+): Promise<void> {
+  const campaign = await findCampaign(database, slug, config.mailDomain);
+  if (!campaign) throw new Refusal(404, 'notFound');
+  const { title } = textsIn(campaign, [pages.locale(request).language]);
+  pages.send(request, response, 'closed', { slug, title, status: statusOf(campaign) }, 410);
 }

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { textsIn } from '../../campaigns/campaign.ts';
+import { statusOf, textsIn } from '../../campaigns/campaign.ts';
 import { listCampaigns } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { draftDays, personalDays } from '../../letters/retention.ts';
@@ -18,7 +18,7 @@ export function home({ database, config }: Context, pages: Pages): RequestHandle
           title,
           summary,
           open: campaign.open,
-          label: campaign.open ? 'open' : campaign.state === 'paused' ? 'paused' : 'closed',
+          label: statusOf(campaign),
         };
       }),
     });

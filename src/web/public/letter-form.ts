@@ -80,7 +80,7 @@ function allFields(errors: Partial<Record<Field, string>>): Record<Field, string
 
 /** Each list with the brands it speaks for; a brand of several lists can be picked once, in its first. */
 function brandLists(texts: CampaignTexts, brands: CampaignBrand[], typed: Typed, locale: Locale) {
-  return Object.entries(texts.lists).map(([key, list]) => {
+  return texts.lists.map(({ key, ...list }) => {
     const elsewhere = brands.filter((brand) => brand.lists.includes(key) && brand.lists[0] !== key);
     return {
       key,
@@ -97,9 +97,9 @@ function brandLists(texts: CampaignTexts, brands: CampaignBrand[], typed: Typed,
 }
 
 export function sourceOf(texts: CampaignTexts, key: string) {
-  const source = texts.sources[key];
+  const source = texts.sources.find((one) => one.key === key);
   if (!source) throw new Error(`there is no source ${key}`);
-  return { key, url: '', ...source };
+  return { url: '', ...source };
 }
 
 /** Labels in the page's language where there is a wording in it; the letter has its own. */

@@ -16,7 +16,7 @@ const mostViewers = 1000;
 const roundsBetweenComments = 20;
 
 const newestEvents = statement<{ advocate_id: string; newest: string }>(`
-  select advocate_id::text, max(event.id)::text as newest
+  select advocate_id::text, max(event.at)::text as newest
   from letter join event on event.letter_id = letter.id
   where advocate_id = any ($1::bigint[])
   group by advocate_id`);

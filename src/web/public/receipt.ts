@@ -46,11 +46,10 @@ export function showCopy(context: Context, pages: Pages, as: 'page' | 'file'): R
 }
 
 /** Takes back one letter, or all that wait. */
-export function cancel({ database, vault, config }: Context, pages: Pages): RequestHandler {
+export function cancel(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const { handle } = request.params;
-    const parts = { database, vault, mailDomain: config.mailDomain };
-    const cancelled = await cancelLetters(parts, tokenOf(request), handle === undefined ? undefined : String(handle));
+    const cancelled = await cancelLetters(context, tokenOf(request), handle === undefined ? undefined : String(handle));
     if (cancelled === undefined) return pages.send(request, response, 'gone', {}, 404);
     response.redirect(303, `/r/${tokenOf(request)}?cancelled=${cancelled}`);
   };
@@ -69,9 +68,9 @@ export function askToErase(context: Context, pages: Pages): RequestHandler {
   };
 }
 
-export function erase({ database, vault, config }: Context, pages: Pages): RequestHandler {
+export function erase(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
-    const erased = await eraseAdvocate({ database, vault, mailDomain: config.mailDomain }, tokenOf(request));
+    const erased = await eraseAdvocate(context, tokenOf(request));
     if (!erased) return pages.send(request, response, 'gone', {}, 404);
     response.redirect(303, '/erased');
   };

@@ -1,0 +1,86 @@
+import { simpleParser } from 'mailparser';
+import type { Instance } from './instance.ts';
+import { fieldOf, type Page, type Visitor } from './visitor.ts';
+
+export const campaignPath = '/c/speak-out-for-central';
+
+/** A complete form; each test changes what it is about. */
+export function letterFields(changes: Record<string, string | string[]> = {}): Record<string, string | string[]> {
+  return {
+    submission: randomId(),
+    brand: ['hm'],
+    identity: 'counted',
+    name: '',
+    description: '',
+    country: '',
+    email: 'advocate@mail.example',
+    reason: ['customer'],
+    words: '',
+    language: 'en',
+    ...changes,
+  };
+}
+
+export function randomId(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(18))).toString('base64url');
+}
+
+/** Loads the form, fills it in and sends it; the page that says "look into your mailbox" is returned. */
+export async function writeLetters(visitor: Visitor, changes: Record<string, string | string[]> = {}): Promise<string> {
+  const form = await visitor.get(campaignPath);
+  const fields = letterFields({ submission: fieldOf(form, 'submission'), ...changes });
+  const sent = await visitor.post(`${campaignPath}/letters`, fields);
+  if (sent.status !== 303) throw new Error(`the letters were not taken: ${sent.status}`);
+  return sent.location;
+}
+
+/** Waits until `look` gives something, asking a few times a second. */
+export async function until<Result>(look: () => Promise<Result | undefined | false>, what = 'it', patience = 15_000): Promise<Result> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 40));
+  }
+}
+
+/** The messages that the catcher holds for an address, oldest first. */
+export async function mailFor(instance: Instance, address: string) {
+  const { catcher } = instance.context;
+  if (!catcher) throw new Error('this instance has no catcher');
+  const mails = [];
+  for (const id of (await catcher.list()).reverse()) {
+    const mail = await simpleParser((await catcher.read(id)) ?? '');
+    if ([mail.to ?? []].flat().some(({ value }) => value.some((box) => box.address === address))) mails.push(mail);
+  }
+  return mails;
+}
+
+/** The link in the newest confirmation mail to an address, as a path. */
+export async function confirmationLink(instance: Instance, address: string, count = 1): Promise<string> {
+  const mails = await until(async () => {
+    const found = await mailFor(instance, address);
+    return found.length >= count ? found : undefined;
+  }, `mail ${count} to an advocate`);
+  const link = /\/confirm\/[A-Za-z0-9_-]{43}/.exec(mails.at(-1)?.text ?? '')?.[0];
+  if (!link) throw new Error('the mail holds no link');
+  return link;
+}
+
+/** From the form to the private page: writes, reads the mail, presses the button. */
+export async function writeAndConfirm(instance: Instance, visitor: Visitor, changes: Record<string, string | string[]> = {}): Promise<string> {
+  const before = (await mailFor(instance, String(changes.email ?? 'advocate@mail.example'))).length;
+  await writeLetters(visitor, changes);
+  const link = await confirmationLink(instance, String(changes.email ?? 'advocate@mail.example'), before + 1);
+  const confirmed = await visitor.post(link);
+  if (confirmed.status !== 303) throw new Error(`not confirmed: ${confirmed.status}`);
+  return confirmed.location;
+}
+
+/** What a receipt says of each letter. */
+export function lettersOn(page: Page): { brand: string; state: string; handle: string }[] {
+  return [...page.html.matchAll(/data-letter="([^"]*)" data-brand="([^"]*)" data-state="([^"]*)"/g)].map(
+    ([, handle = '', brand = '', state = '']) => ({ handle, brand, state }),
+  );
+}

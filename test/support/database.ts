@@ -1,0 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { databaseOf } from '../../src/embedded/postgres.ts';
+
+const server = () => process.env.TEST_POSTGRES_URL as string;
+
+/** A database of its own for a test file: a clone of the migrated template. */
+export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await onServer(`create database ${name} template template_outspoken`);
+  return {
+    url: databaseOf(server(), name),
+    drop: () => onServer(`drop database ${name} with (force)`),
+  };
+}
+
+async function onServer(text: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server() });
+  await client.connect();
+  try {
+    await client.query(text);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config, Role } from '../../src/config.ts';
+import { type Context, createContext } from '../../src/context.ts';
+import { statement } from '../../src/db/database.ts';
+import { createLog } from '../../src/log.ts';
+import { startWeb } from '../../src/web/server.ts';
+import { startWorker } from '../../workers/worker.ts';
+import { cloneDatabase } from './database.ts';
+import { Visitor } from './visitor.ts';
+
+export type Instance = {
+  context: Context;
+  url: string;
+  /** A new browser without cookies. */
+  visitor(): Visitor;
+  /** Rows of any query, for looking behind the scenes. */
+  query<Row = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>;
+  startWorker(): Promise<{ close(): Promise<void> }>;
+  close(): Promise<void>;
+};
+
+type Options = { roles?: Role[]; redisUrl?: string; smtpUrl?: string; databaseUrl?: string; settings?: Partial<Config> };
+
+/**
+ * The real application in this process: real database (a clone), real queue, real HTTP. Without `smtpUrl` its
+ * mail goes to the built-in catcher.
+ */
+export async function startInstance({ roles = ['web', 'worker'], redisUrl, smtpUrl, databaseUrl, settings }: Options = {}): Promise<Instance> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'outspoken-instance-'));
+  const clone = databaseUrl ? undefined : await cloneDatabase();
+  const config: Config = {
+    roles,
+    port: 0,
+    host: '127.0.0.1',
+    dataDir,
+    databaseUrl: databaseUrl ?? clone?.url,
+    redisUrl,
+    smtpUrl,
+    appKeys: [{ version: 1, key: randomBytes(32) }],
+    mailDomain: 'outspoken.example',
+    trustProxy: 0,
+    logLevel: process.env.TEST_LOG_LEVEL ?? 'silent',
+    seed: true,
+    ...settings,
+  };
+  const context = await createContext(config, createLog(config.logLevel));
+  const running: { close(): Promise<void> }[] = [];
+  if (roles.includes('web')) running.push(await startWeb(context));
+  if (roles.includes('worker')) running.push(await startWorker(context));
+  return {
+    context,
+    url: context.site.url,
+    visitor: () => new Visitor(context.site.url),
+    query: (text, values) => context.database.rows(statement(text), values) as Promise<never[]>,
+    async startWorker() {
+      const worker = await startWorker(context);
+      running.push(worker);
+      return worker;
+    },
+    async close() {
+      for (const part of running.reverse()) await part.close();
+      await context.close();
+      await clone?.drop();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import { createServer, type Socket } from 'node:net';
+
+/** Where a conversation stands when a script may interfere. `body`: the first bytes of the message were read. */
+export type Moment = 'connect' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'rset';
+
+/** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever. */
+export type Action =
+  | { reply: string }
+  | { reply: string; then: 'fin' }
+  | { cut: 'fin' | 'rst' }
+  | { hang: true }
+  | { wait: number };
+
+export type Caught = { from: string; to: string[]; raw: Buffer; at: number };
+
+export type TestSmtp = {
+  url: string;
+  port: number;
+  /** Messages that were answered with 250, in order. */
+  accepted: Caught[];
+  /** Connections made so far. */
+  connections: number;
+  /** Changes the script; undefined: an ordinary server. */
+  script(next: Script | undefined): void;
+  close(): Promise<void>;
+};
+
+/** `count` counts how often this moment came before, over all connections. */
+export type Script = (moment: Moment, details: { count: number; to: string[]; raw?: Buffer }) => Action | undefined;
+
+type Options = { script?: Script; pipelining?: boolean; extensions?: string[]; port?: number };
+
+/** A real SMTP server on a loopback port (RFC 5321, one recipient or more), which a script can make misbehave. */
+export async function startSmtp({ script, pipelining = true, extensions = [], port = 0 }: Options = {}): Promise<TestSmtp> {
+  let current = script;
+  const accepted: Caught[] = [];
+  const counts = new Map<Moment, number>();
+  const sockets = new Set<Socket>();
+
+  const server = createServer({ noDelay: true }, (socket) => {
+    state.connections += 1;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+    void converse(socket);
+  });
+
+  /** Answers, unless the script does; false: the conversation is over. */
+  async function answer(socket: Socket, moment: Moment, reply: string, to: string[] = [], raw?: Buffer): Promise<'ours' | 'script' | 'over'> {
+    const count = counts.get(moment) ?? 0;
+    counts.set(moment, count + 1);
+    const action = current?.(moment, { count, to, raw });
+    if (action && 'cut' in action) {
+      if (action.cut === 'fin') socket.end();
+      else socket.resetAndDestroy();
+      return 'over';
+    }
+    if (action && 'hang' in action) {
+      socket.pause();
+      return 'over';
+    }
+    if (action && 'wait' in action) await new Promise((resolve) => setTimeout(resolve, action.wait));
+    const said = action && 'reply' in action ? action.reply : reply;
+    if (said) socket.write(`${said}\r\n`);
+    if (action && 'then' in action) {
+      socket.end();
+      return 'over';
+    }
+    return action && 'reply' in action ? 'script' : 'ours';
+  }
+
+  async function converse(socket: Socket): Promise<void> {
+    const reader = lines(socket);
+    let from = '';
+    let to: string[] = [];
+    if ((await answer(socket, 'connect', '220 mx.brand.example ESMTP')) === 'over') return;
+    for await (const line of reader.each()) {
+      const verb = line.slice(0, 4).toUpperCase();
+      let done: 'ours' | 'script' | 'over' = 'ours';
+      if (verb === 'EHLO') {
+        const offers = ['mx.brand.example', ...(pipelining ? ['PIPELINING'] : []), ...extensions, '8BITMIME'];
+        done = await answer(socket, 'ehlo', offers.map((offer, n) => `250${n === offers.length - 1 ? ' ' : '-'}${offer}`).join('\r\n'));
+      } else if (verb === 'AUTH') done = await answer(socket, 'auth', '235 2.7.0 welcome');
+      else if (verb === 'MAIL') {
+        from = /<(.*?)>/.exec(line)?.[1] ?? '';
+        to = [];
+        done = await answer(socket, 'mail', '250 2.1.0 ok');
+        if (done === 'script') from = '';
+      } else if (verb === 'RCPT') {
+        const recipient = /<(.*?)>/.exec(line)?.[1] ?? '';
+        done = await answer(socket, 'rcpt', from ? '250 2.1.5 ok' : '503 5.5.1 MAIL first', [recipient]);
+        if (done === 'ours' && from) to.push(recipient);
+      } else if (verb === 'DATA') {
+        done = await answer(socket, 'data', to.length > 0 ? '354 go on' : '503 5.5.1 RCPT first', to);
+        if (done === 'ours' && to.length > 0) {
+          const raw = await reader.message(async () => (await answer(socket, 'body', '', to)) !== 'over');
+          if (!raw) return;
+          done = await answer(socket, 'dot', `250 2.0.0 ok queued as Q${accepted.length + 1}`, to, raw);
+          if (done === 'ours') accepted.push({ from, to, raw, at: Date.now() });
+        }
+      } else if (verb === 'RSET') done = await answer(socket, 'rset', '250 2.0.0 ok');
+      else if (verb === 'QUIT') {
+        socket.end('221 2.0.0 bye\r\n');
+        return;
+      } else socket.write('250 2.0.0 ok\r\n');
+      if (done === 'over') return;
+    }
+  }
+
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('no port was given');
+  const state: TestSmtp = {
+    url: `smtp://127.0.0.1:${address.port}?tls=off`,
+    port: address.port,
+    accepted,
+    connections: 0,
+    script(next) {
+      current = next;
+      counts.clear();
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  return state;
+}
+
+/** Reads a socket line by line, and after DATA up to the final dot, taking out stuffed dots (RFC 5321 4.5.2). */
+function lines(socket: Socket) {
+  let buffer = Buffer.alloc(0);
+  let ended = false;
+  let wake = () => {};
+  socket.on('data', (chunk) => {
+    buffer = Buffer.concat([buffer, chunk]);
+    wake();
+  });
+  socket.on('close', () => {
+    ended = true;
+    wake();
+  });
+  socket.on('end', () => {
+    ended = true;
+    wake();
+  });
+  const more = () => new Promise<void>((resolve) => (wake = resolve));
+
+  return {
+    async *each(): AsyncGenerator<string> {
+      for (;;) {
+        const end = buffer.indexOf('\r\n');
+        if (end >= 0) {
+          const line = buffer.subarray(0, end).toString('utf8');
+          buffer = buffer.subarray(end + 2);
+          yield line;
+        } else if (ended) return;
+        else await more();
+      }
+    },
+    async message(onFirstBytes: () => Promise<boolean>): Promise<Buffer | undefined> {
+      while (buffer.length === 0 && !ended) await more();
+      if (!(await onFirstBytes())) return undefined;
+      for (;;) {
+        const end = buffer.indexOf('\r\n.\r\n');
+        if (end >= 0) {
+          const raw = buffer.subarray(0, end + 2).toString('latin1');
+          buffer = buffer.subarray(end + 5);
+          return Buffer.from(raw.replace(/(^|\r\n)\.\./g, '$1.'), 'latin1');
+        }
+        if (ended) return undefined;
+        await more();
+      }
+    },
+  };
+}
