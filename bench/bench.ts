@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import { readMasterKeys } from '../src/config.ts';
 import { openDatabase } from '../src/db/database.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { databaseOf, type EmbeddedPostgres, startPostgres } from '../src/embedded/postgres.ts';
+import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
 import { ExpectedError } from '../src/expected.ts';
 import { composeLetter } from '../src/letters/compose.ts';
 import { sameMailbox } from '../src/people/address.ts';
@@ -49,17 +49,20 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 async function main(): Promise<void> {
   if (!(letters >= 200 && letters % 20 === 0 && rounds >= 1)) {
-    throw new ExpectedError('Usage: npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--json]');
+    throw new ExpectedError(
+      'Usage: npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--json]',
+    );
   }
-  const folder = await mkdtemp(join(tmpdir(), 'outspoken-bench-'));
-  await chmod(folder, 0o711);
+  const folder = await makeTemporaryFolder('bench');
   const postgres = await startPostgres(folder);
   const redis = findRedis() ? await startRedis(folder) : undefined;
   try {
     await prepareTemplate(postgres.url);
     const texts = await writeTexts(postgres.url, folder);
     const variants: Variant[] = [
-      ...(redis ? [{ queue: 'redis', perSubmission: 20 } as const, { queue: 'redis', perSubmission: 1 } as const] : []),
+      ...(redis
+        ? [{ queue: 'redis', perSubmission: 20 } as const, { queue: 'redis', perSubmission: 1 } as const]
+        : []),
       { queue: 'postgres', perSubmission: 20 },
     ];
     if (!redis) say('redis-server is not installed: only the embedded default is measured.');
@@ -68,9 +71,14 @@ async function main(): Promise<void> {
     for (let round = 0; round < rounds; round += 1) {
       yardstick.push(await measureYardstick(texts));
       for (const variant of variants) measured.get(variant)?.push(await measure(variant, postgres, redis));
-      say(`round ${round + 1} of ${rounds}: ${[yardstick, ...measured.values()].map((all) => Math.round(all.at(-1)?.perSecond ?? 0)).join(', ')} letters per second`);
+      say(
+        `round ${round + 1} of ${rounds}: ${[yardstick, ...measured.values()].map((all) => Math.round(all.at(-1)?.perSecond ?? 0)).join(', ')} letters per second`,
+      );
     }
-    report(median(yardstick), variants.map((variant) => ({ ...variant, ...median(measured.get(variant) ?? []) })));
+    report(
+      median(yardstick),
+      variants.map((variant) => ({ ...variant, ...median(measured.get(variant) ?? []) })),
+    );
   } finally {
     await redis?.close();
     await postgres.close();
@@ -118,7 +126,13 @@ async function writeTexts(url: string, folder: string): Promise<string> {
   if (!wording) throw new Error('the bench wording is missing');
   const texts = Array.from({ length: brandCount }, (_, n) => {
     const brand = { name: `Brand ${n + 1}`, lists: ['bfc-2024-journal'] as [string] };
-    const { subject, text } = composeLetter({ wording, brand, said: { reasons: ['customer'] }, handle: 'x', domain: 'outspoken.example' });
+    const { subject, text } = composeLetter({
+      wording,
+      brand,
+      said: { reasons: ['customer'] },
+      handle: 'x',
+      domain: 'outspoken.example',
+    });
     return { subject, text };
   });
   const file = join(folder, 'texts.json');
@@ -138,7 +152,11 @@ async function measureYardstick(texts: string): Promise<Result> {
 
 type Redis = Awaited<ReturnType<typeof startRedis>>;
 
-async function measure(variant: Variant, postgres: EmbeddedPostgres, redis: Redis | undefined): Promise<Result> {
+async function measure(
+  variant: Variant,
+  postgres: EmbeddedPostgres,
+  redis: Redis | undefined,
+): Promise<Result> {
   const name = `bench_${randomBytes(4).toString('hex')}`;
   await onServer(postgres.url, `create database ${name} template bench_template`);
   const databaseUrl = databaseOf(postgres.url, name);
@@ -157,7 +175,9 @@ async function measure(variant: Variant, postgres: EmbeddedPostgres, redis: Redi
     SEED: 'false',
     ...(variant.queue === 'redis' ? { REDIS_URL: redis?.url } : {}),
   };
-  const sending = Array.from({ length: workers }, () => run('../src/main', ['--role', 'worker'], environment));
+  const sending = Array.from({ length: workers }, () =>
+    run('../src/main', ['--role', 'worker'], environment),
+  );
   const writing = run('writer', [String(letters), String(variant.perSubmission)], environment);
   await Promise.all([...sending, writing].map((child) => child.line())); // each says when it is ready
 
@@ -193,14 +213,18 @@ async function measure(variant: Variant, postgres: EmbeddedPostgres, redis: Redi
  */
 async function fillCaps(client: pg.Client, submissions: number): Promise<void> {
   const key = vault.keyFor('address cap');
-  const marks = Array.from({ length: submissions }, (_, n) => keyedHash(key, sameMailbox(`advocate-${n}@mail.example`), 16));
+  const marks = Array.from({ length: submissions }, (_, n) =>
+    keyedHash(key, sameMailbox(`advocate-${n}@mail.example`), 16),
+  );
   await client.query('insert into confirmation_cap select unnest($1::bytea[]), array[now(), now()]', [marks]);
 }
 
 /** Nothing waits and nothing is on its way any more. */
 async function allDone(client: pg.Client): Promise<void> {
   for (;;) {
-    const { rows } = await client.query('select exists (select from bundle) or exists (select from waiting_letter) as busy');
+    const { rows } = await client.query(
+      'select exists (select from bundle) or exists (select from waiting_letter) as busy',
+    );
     if (!rows[0].busy) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -208,7 +232,9 @@ async function allDone(client: pg.Client): Promise<void> {
 
 async function check(ids: string[], who: string): Promise<string[]> {
   if (ids.length !== letters || new Set(ids).size !== letters) {
-    throw new Error(`${who}: the sink has ${ids.length} messages, ${new Set(ids).size} of them distinct; ${letters} were to come`);
+    throw new Error(
+      `${who}: the sink has ${ids.length} messages, ${new Set(ids).size} of them distinct; ${letters} were to come`,
+    );
   }
   return ids;
 }
@@ -239,7 +265,8 @@ async function onServer(url: string, text: string): Promise<void> {
 }
 
 function median(results: Result[]): Result {
-  const middle = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+  const middle = (numbers: number[]) =>
+    numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
   return {
     perSecond: Math.round(middle(results.map(({ perSecond }) => perSecond))),
     cpuMicros: Math.round(middle(results.map(({ cpuMicros }) => cpuMicros))),
@@ -251,7 +278,11 @@ function report(yardstick: Result, outspoken: (Variant & Result)[]): void {
     const found = outspoken.find((one) => one.queue === queue && one.perSubmission === perSubmission);
     return found ? Math.round((found.perSecond / yardstick.perSecond) * 100) / 100 : null;
   };
-  const ratio = { redis20: ratioOf('redis', 20), redis1: ratioOf('redis', 1), postgres20: ratioOf('postgres', 20) };
+  const ratio = {
+    redis20: ratioOf('redis', 20),
+    redis1: ratioOf('redis', 1),
+    postgres20: ratioOf('postgres', 20),
+  };
   if (values.json) {
     process.stdout.write(`${JSON.stringify({ letters, rounds, yardstick, outspoken, ratio })}\n`);
     return;
@@ -262,7 +293,11 @@ function report(yardstick: Result, outspoken: (Variant & Result)[]): void {
     `${'medians of '.concat(String(rounds), ' rounds, ', String(letters), ' letters each').padEnd(46)} ${'per sec'.padStart(8)} ${'CPU µs'.padStart(10)} ${'ratio'.padStart(8)}`,
     line('bare nodemailer pool', yardstick, 1),
     ...outspoken.map((one) =>
-      line(`Outspoken, ${one.queue}, ${one.perSubmission} per submission`, one, ratioOf(one.queue, one.perSubmission)),
+      line(
+        `Outspoken, ${one.queue}, ${one.perSubmission} per submission`,
+        one,
+        ratioOf(one.queue, one.perSubmission),
+      ),
     ),
   ];
   process.stdout.write(`${rows.join('\n')}\n`);

@@ -6,14 +6,16 @@ import { Redis } from 'ioredis';
 import { freePort } from './sink.ts';
 
 export function findRedis(): string | undefined {
-  return ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find((path) => {
-    try {
-      accessSync(path);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find(
+    (path) => {
+      try {
+        accessSync(path);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  );
 }
 
 /** A Redis of the bench's own, set as docs/operating.md asks: append-only file, nothing evicted. */
@@ -21,8 +23,19 @@ export async function startRedis(folder: string) {
   const program = findRedis();
   if (!program) throw new Error('redis-server is not installed');
   const port = await freePort();
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', await mkdtemp(join(folder, 'redis-'))];
-  const child = spawn(program, [...args, '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', ''], { stdio: 'ignore' });
+  const args = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    await mkdtemp(join(folder, 'redis-')),
+  ];
+  const child = spawn(
+    program,
+    [...args, '--appendonly', 'yes', '--maxmemory-policy', 'noeviction', '--save', ''],
+    { stdio: 'ignore' },
+  );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const url = `redis://127.0.0.1:${port}`;
   const client = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 25 });

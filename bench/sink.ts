@@ -15,14 +15,25 @@ export type Sink = {
 };
 
 export async function startSink(): Promise<Sink> {
-  const program = ['/usr/sbin/smtp-sink', '/usr/lib/postfix/sbin/smtp-sink', '/usr/local/sbin/smtp-sink'].find(isThere);
-  if (!program) throw new ExpectedError('The bench needs smtp-sink, which comes with Postfix (Debian: apt-get install postfix).');
+  const program = [
+    '/usr/sbin/smtp-sink',
+    '/usr/lib/postfix/sbin/smtp-sink',
+    '/usr/local/sbin/smtp-sink',
+  ].find(isThere);
+  if (!program)
+    throw new ExpectedError(
+      'The bench needs smtp-sink, which comes with Postfix (Debian: apt-get install postfix).',
+    );
   // in memory where that is possible: the disk shall be the database's alone, as it is in earnest
   const folder = await mkdtemp(join(isThere('/dev/shm') ? '/dev/shm' : tmpdir(), 'outspoken-sink-'));
   await chmod(folder, 0o777); // smtp-sink gives up root
   const port = await freePort();
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const child: ChildProcess = spawn(program, [...user, '-D', join(folder, 'mail'), `127.0.0.1:${port}`, '200'], { stdio: 'ignore' });
+  const child: ChildProcess = spawn(
+    program,
+    [...user, '-D', join(folder, 'mail'), `127.0.0.1:${port}`, '200'],
+    { stdio: 'ignore' },
+  );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await answers(port);
   return {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { findCampaign, brandsOf } from '../src/campaigns/campaign-store.ts';
+import { brandsOf, findCampaign } from '../src/campaigns/campaign-store.ts';
 import { openWordings } from '../src/campaigns/wordings.ts';
 import { readMasterKeys } from '../src/config.ts';
 import { openDatabase } from '../src/db/database.ts';
@@ -38,7 +38,10 @@ async function visit(): Promise<void> {
   while (next < submissions) {
     const n = next;
     next += 1;
-    const picked = Array.from({ length: per }, (_, i) => brands[(n * per + i) % brands.length] as (typeof brands)[number]);
+    const picked = Array.from(
+      { length: per },
+      (_, i) => brands[(n * per + i) % brands.length] as (typeof brands)[number],
+    );
     const submission: Submission = {
       key: submissionKey(vault, randomBytes(18).toString('base64url'), [n]),
       campaign: campaign as NonNullable<typeof campaign>,

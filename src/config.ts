@@ -114,7 +114,9 @@ const schema = z.object({
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587')
     .refine(
-      (text) => !URL.canParse(text) || ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
+      (text) =>
+        !URL.canParse(text) ||
+        ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
       'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off',
     )
     .optional(),
@@ -129,7 +131,10 @@ const schema = z.object({
   MAIL_DOMAIN: domain.optional(),
   TRUST_PROXY: whole(0, 10).default(0),
   LOG_LEVEL: z
-    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'silent'], 'must be fatal, error, warn, info, debug or silent')
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'silent'],
+      'must be fatal, error, warn, info, debug or silent',
+    )
     .default('info'),
   SEED: z.enum(['true', 'false'], 'must be true or false').optional(),
 } satisfies Record<Variable, z.ZodType>);
@@ -196,7 +201,9 @@ function missing(given: Environment, roleNames: string[]): string[] {
     problems.push('DATABASE_URL is needed when roles run apart: the embedded PostgreSQL serves one process');
   }
   if (apart && roleNames.includes('worker') && !given.SMTP_URL) {
-    problems.push('SMTP_URL is needed for a worker that runs apart: the mail catcher belongs to the all-in-one process');
+    problems.push(
+      'SMTP_URL is needed for a worker that runs apart: the mail catcher belongs to the all-in-one process',
+    );
   }
   return problems;
 }

@@ -7,8 +7,8 @@ import { type Config, type MasterKey, readMasterKeys } from './config.ts';
 import { openDatabase } from './db/database.ts';
 import { createHint } from './db/hint.ts';
 import { migrate } from './db/migrate.ts';
-import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { type Catcher, startCatcher } from './embedded/catcher.ts';
+import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
 import { loadLocales } from './locale/locale.ts';
 import type { Logger } from './log.ts';
@@ -98,7 +98,9 @@ async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
   }
   const keys = readMasterKeys((await readFile(file, 'utf8')).trim());
   if (keys) return keys;
-  throw new ExpectedError(`${file} does not hold a key any more. Put the right one back; without it nothing can be read.`);
+  throw new ExpectedError(
+    `${file} does not hold a key any more. Put the right one back; without it nothing can be read.`,
+  );
 }
 
 function unreachable(error: unknown): unknown {
@@ -112,5 +114,7 @@ function unreachable(error: unknown): unknown {
     '3D000': 'the database does not exist',
   };
   const reason = reasons[codeOf(error) ?? ''];
-  return reason ? new ExpectedError(`The PostgreSQL server of DATABASE_URL cannot be used: ${reason}.`) : error;
+  return reason
+    ? new ExpectedError(`The PostgreSQL server of DATABASE_URL cannot be used: ${reason}.`)
+    : error;
 }

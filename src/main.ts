@@ -26,7 +26,9 @@ async function main(): Promise<void> {
     for (const role of Object.keys(start) as Role[]) {
       if (config.roles.includes(role)) running.push(await start[role](context));
     }
-    say(`Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context)}`);
+    say(
+      `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context)}`,
+    );
     await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
     say('Outspoken is stopping: letters in flight are finished first.');
   } finally {

@@ -107,7 +107,11 @@ function jobQueue(
       if (jobs.length === 0) return;
       // BullMQ keeps plain integers for itself, hence the letter in front
       await queue.addBulk(
-        jobs.map(({ id, later }) => ({ name: 'j', data: {}, opts: { jobId: `j${id}`, ...(later ? { priority: 1 } : {}) } })),
+        jobs.map(({ id, later }) => ({
+          name: 'j',
+          data: {},
+          opts: { jobId: `j${id}`, ...(later ? { priority: 1 } : {}) },
+        })),
       );
     },
     work(handle, concurrency) {

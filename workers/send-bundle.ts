@@ -1,4 +1,5 @@
 import type { Context } from '../src/context.ts';
+import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createMailer } from '../src/mail/mailer.ts';
@@ -13,11 +14,16 @@ const bundlesAtOnce = 3;
 type Options = { workerId: number; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
-export function startSendingBundles(context: Context, queue: JobQueue, { workerId, stopping, onDone }: Options) {
+export function startSendingBundles(
+  context: Context,
+  queue: JobQueue,
+  { workerId, stopping, onDone }: Options,
+) {
   const { database, vault, wordings, log, config } = context;
   const mailer = createMailer({ url: context.smtpUrl as string, connections: inTheAir });
   const places = createPlaces(inTheAir);
-  const sending = { database, vault, wordings, mailer, log, mailDomain: config.mailDomain, workerId, places, stopping };
+  const bundles = openBundles(database, workerId, log);
+  const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
   const active = new Set<string>();
   const worker = queue.work(async (id) => {
     active.add(id);

@@ -11,7 +11,10 @@ export function startSendingNotices(context: Context, queue: JobQueue) {
   const mailer = createMailer({ url: context.smtpUrl as string, connections: atOnce });
   const worker = queue.work(
     (id) =>
-      sendNotice({ database, vault, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url }, id),
+      sendNotice(
+        { database, vault, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url },
+        id,
+      ),
     atOnce,
   );
   return {

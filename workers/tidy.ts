@@ -16,7 +16,8 @@ export function startTidying({ database, log }: Context, queues: Queues, { worke
     async () => {
       await beatWorker(database, workerId);
       const { unknown, returned, untaken } = await sweepLetters(database, workerId, [...active]);
-      if (unknown + returned > 0) log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
+      if (unknown + returned > 0)
+        log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
       await queues.bundles.add(untaken.map(jobOf));
     },
     { interval: fiveSeconds, onError: (error) => log.error({ err: error }, 'the sweep failed') },

@@ -1,10 +1,5 @@
 import { type Queryable, statement } from '../db/database.ts';
-import {
-  type Campaign,
-  type CampaignBrand,
-  type CampaignState,
-  textsByLanguageSchema,
-} from './campaign.ts';
+import { type Campaign, type CampaignBrand, type CampaignState, textsByLanguageSchema } from './campaign.ts';
 
 type CampaignRow = {
   id: number;
@@ -21,9 +16,13 @@ export const isOpen = `(campaign.state = 'open' and coalesce(campaign.opens_at <
 
 const campaignColumns = `id, slug, state, mail_domain, texts, ${isOpen} as open`;
 
-const all = statement<CampaignRow>(`select ${campaignColumns} from campaign where state <> 'draft' order by id desc`);
+const all = statement<CampaignRow>(
+  `select ${campaignColumns} from campaign where state <> 'draft' order by id desc`,
+);
 
-const bySlug = statement<CampaignRow>(`select ${campaignColumns} from campaign where slug = $1 and state <> 'draft'`);
+const bySlug = statement<CampaignRow>(
+  `select ${campaignColumns} from campaign where slug = $1 and state <> 'draft'`,
+);
 
 const byId = statement<CampaignRow>(`select ${campaignColumns} from campaign where id = $1`);
 
@@ -41,7 +40,11 @@ export async function listCampaigns(db: Queryable, mailDomain: string): Promise<
   return (await db.rows(all)).map((row) => readCampaign(row, mailDomain));
 }
 
-export async function findCampaign(db: Queryable, slug: string, mailDomain: string): Promise<Campaign | undefined> {
+export async function findCampaign(
+  db: Queryable,
+  slug: string,
+  mailDomain: string,
+): Promise<Campaign | undefined> {
   const row = await db.row(bySlug, [slug]);
   return row && readCampaign(row, mailDomain);
 }

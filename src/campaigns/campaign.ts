@@ -13,7 +13,13 @@ const campaignTextsSchema = z.object({
   ask: z.object({ intro: z.string(), points: paragraphs }),
   /** Sourced lists of brands: what exactly the source says of them, and what they are asked. */
   lists: z.array(
-    z.object({ key: z.string(), heading: z.string(), claim: z.string(), ask: z.string(), source: z.string() }),
+    z.object({
+      key: z.string(),
+      heading: z.string(),
+      claim: z.string(),
+      ask: z.string(),
+      source: z.string(),
+    }),
   ),
   sources: z.array(
     z.object({
@@ -78,7 +84,6 @@ export function textsIn(campaign: Campaign, languages: readonly string[]): Campa
   }
   throw new Error(`campaign ${campaign.id} has no texts`);
 }
-
 
 /** What a visitor needs to know: whether letters can be written, will be again, or no more. */
 export function statusOf({ open, state }: Campaign): 'open' | 'paused' | 'closed' {

@@ -55,7 +55,8 @@ export async function seedFirstCampaign(db: Queryable, vault: Vault): Promise<bo
 
   const { slug, languages, wordings, brands } = campaignFile.parse(await read('campaign.json'));
   const texts: Record<string, unknown> = {};
-  for (const language of languages) texts[language] = languageFile.parse(await read(`${language}.json`)).texts;
+  for (const language of languages)
+    texts[language] = languageFile.parse(await read(`${language}.json`)).texts;
   const key = vault.mintKey(fingerprintKeyPlace(slug));
   const created = await db.row(addCampaign, [
     slug,

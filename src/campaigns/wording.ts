@@ -91,7 +91,16 @@ type Parts = {
 
 function render(parts: Parts, particulars: Particulars): Rendered {
   const { brand, list, name = '', description = '', country = '', ownWords = '' } = particulars;
-  const alone: Variables = { brand, name, description, country, own_words: ownWords, link: '', ask: '', reasons: '' };
+  const alone: Variables = {
+    brand,
+    name,
+    description,
+    country,
+    own_words: ownWords,
+    link: '',
+    ask: '',
+    reasons: '',
+  };
   const passage = parts.lists.get(list);
   const variables: Variables = {
     ...alone,
@@ -142,14 +151,16 @@ function checkNode(node: Node, depth: number): string[] {
     case 'MustacheStatement': {
       const mustache = node as hbs.AST.MustacheStatement;
       // the parser sets `escaped` for {{x}}; {{{x}}} and {{&x}} ask for raw output
-      if (!mustache.escaped) return ['{{{…}}} and {{&…}} are not available; letters are plain text, write {{…}}'];
+      if (!mustache.escaped)
+        return ['{{{…}}} and {{&…}} are not available; letters are plain text, write {{…}}'];
       if (mustache.params.length > 0 || mustache.hash) return ['{{…}} takes one variable and nothing else'];
       return checkPath(mustache.path);
     }
     case 'BlockStatement': {
       const block = node as hbs.AST.BlockStatement;
       const helper = (block.path as hbs.AST.PathExpression).original;
-      if (helper !== 'if' && helper !== 'unless') return [`{{#${helper}}} is not available; there are if and unless`];
+      if (helper !== 'if' && helper !== 'unless')
+        return [`{{#${helper}}} is not available; there are if and unless`];
       if (block.params.length !== 1 || block.hash) return [`{{#${helper}}} takes one variable`];
       return [
         ...checkPath(block.params[0] as Node),
@@ -166,7 +177,9 @@ function checkPath(node: Node): string[] {
   const path = node as hbs.AST.PathExpression;
   const plain = node.type === 'PathExpression' && !path.data && path.depth === 0 && path.parts.length === 1;
   const known = plain && (variableNames as readonly string[]).includes(path.original as string);
-  return known ? [] : [`{{${path.original ?? '…'}}} is not a variable; there are: ${variableNames.join(', ')}`];
+  return known
+    ? []
+    : [`{{${path.original ?? '…'}}} is not a variable; there are: ${variableNames.join(', ')}`];
 }
 
 function oneLine(text: string): string {

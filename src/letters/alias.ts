@@ -17,7 +17,9 @@ const returnPathDays = 45;
  * which stores nothing, shows the very addresses that the letter will carry.
  */
 export function letterHandle(vault: Vault, submission: Buffer, brandId: number): string {
-  return keyedHash(vault.keyFor('alias'), `letter ${submission.toString('hex')} ${brandId}`, 10).toString('hex');
+  return keyedHash(vault.keyFor('alias'), `letter ${submission.toString('hex')} ${brandId}`, 10).toString(
+    'hex',
+  );
 }
 
 /** Without angle brackets (RFC 5322 section 3.6.4). */

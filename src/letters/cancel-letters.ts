@@ -27,7 +27,8 @@ const findByReceipt = statement<Row>(`
 const cancel = statement<{ id: string; brand_id: number }>(`
   with ${moveLetters('cancel', {
     name: 'cancelled',
-    chosen: 'select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || \'@%\')',
+    chosen:
+      "select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || '@%')",
     returning: 'id, campaign_id, brand_id, due_at',
   })},
   not_ready as (
@@ -55,7 +56,11 @@ type Parts = { database: Database; vault: Vault };
  * @param handle of one letter; undefined: all
  * @returns how many were cancelled; undefined when the token is not known
  */
-export async function cancelLetters(parts: Parts, token: string, handle?: string): Promise<number | undefined> {
+export async function cancelLetters(
+  parts: Parts,
+  token: string,
+  handle?: string,
+): Promise<number | undefined> {
   return parts.database.transaction(async (transaction) => {
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     return advocate && cancelWaiting(parts, transaction, advocate, handle);

@@ -30,7 +30,9 @@ const findByConfirmToken = statement<Row>(`
   from advocate join campaign on campaign.id = campaign_id
   where confirm_hash = $1`);
 
-const brandNames = statement<{ id: number; name: string }>('select id, name from brand where id = any ($1::int[])');
+const brandNames = statement<{ id: number; name: string }>(
+  'select id, name from brand where id = any ($1::int[])',
+);
 
 const known = statement<{ fingerprint: Buffer }>(`
   select fingerprint from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
@@ -58,7 +60,8 @@ const confirm = statement<{ confirmed: number }>(`
   ),
   ${moveLetters('findDuplicate', {
     name: 'duplicate',
-    chosen: 'select id from wanted where not exists (select from fresh where fresh.fingerprint = wanted.fingerprint)',
+    chosen:
+      'select id from wanted where not exists (select from fresh where fresh.fingerprint = wanted.fingerprint)',
   })},
   person as (
     update advocate set confirmed_at = coalesce(confirmed_at, now()) where id = $2

@@ -1,6 +1,6 @@
 /**
- * A letter's whole life. The database guards the same moves (`letter_may_move` in the schema); a test holds
- * the two against each other.
+ * A letter's whole life. The database guards the same moves (the trigger `letter_moves_as_designed`); a
+ * test tries every pair of states.
  */
 
 export const states = [

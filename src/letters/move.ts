@@ -13,7 +13,12 @@ import { type Move, moves } from './letter.ts';
  */
 export function moveLetters(
   move: Move,
-  { name, chosen, set, returning = 'letter.id' }: { name: string; chosen: string; set?: string; returning?: string },
+  {
+    name,
+    chosen,
+    set,
+    returning = 'letter.id',
+  }: { name: string; chosen: string; set?: string; returning?: string },
 ): string {
   const { from, to, event } = moves[move];
   return `
@@ -27,7 +32,6 @@ export function moveLetters(
   )`;
 }
 
-
 /**
  * The SQL that records outcomes, which differ letter by letter. `outcome` is a query with the columns
  * `id, move, code, host, response, due_at, sent_sha256`.
@@ -37,7 +41,10 @@ export function recordOutcomes({ name, outcome }: { name: string; outcome: strin
   const choose = (value: (move: (typeof recorded)[number]) => string) =>
     `case outcome.move ${recorded.map((move) => `when '${move}' then ${value(move)}`).join(' ')} end`;
   const allowed = recorded
-    .map((move) => `outcome.move = '${move}' and letter.state in (${moves[move].from.map((s) => `'${s}'`).join(', ')})`)
+    .map(
+      (move) =>
+        `outcome.move = '${move}' and letter.state in (${moves[move].from.map((s) => `'${s}'`).join(', ')})`,
+    )
     .join(' or ');
   return `
   outcome as (${outcome}),

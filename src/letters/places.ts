@@ -7,8 +7,8 @@ export type Places = {
   take(most: number): Promise<number>;
   /** Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin. */
   takeNow(most: number): number;
-  /** Gives places back; returns 0, what the giver has left. */
-  give(count: number): 0;
+  /** Gives places back. */
+  give(count: number): void;
 };
 
 /** How long a taker waits for many places before it is content with few, in milliseconds. */
@@ -51,7 +51,6 @@ export function createPlaces(total: number): Places {
     give(count) {
       free += count;
       serveFirst();
-      return 0;
     },
   };
 }

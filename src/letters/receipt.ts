@@ -1,5 +1,5 @@
-import { findCampaignById } from '../campaigns/campaign-store.ts';
 import type { Campaign } from '../campaigns/campaign.ts';
+import { findCampaignById } from '../campaigns/campaign-store.ts';
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Queryable, statement } from '../db/database.ts';
 import { type Identity, openAddress, openSaid, type Sealed } from '../people/advocate.ts';
@@ -81,7 +81,11 @@ const eventsOf = statement<LetterEvent & { letter_id: string }>(`
   order by at`);
 
 /** The receipt behind a token; undefined when there is none, or when it was erased. */
-export async function readReceipt(db: Queryable, token: string, mailDomain: string): Promise<Receipt | undefined> {
+export async function readReceipt(
+  db: Queryable,
+  token: string,
+  mailDomain: string,
+): Promise<Receipt | undefined> {
   const advocate = await db.row(byReceipt, [hashToken(token)]);
   if (!advocate?.confirmed_at) return undefined;
   const letters = await db.rows(lettersOf, [advocate.id]);
@@ -112,7 +116,9 @@ export async function readCopy(
 ): Promise<(ComposedLetter & { brand: string }) | undefined> {
   const advocate = await database.row(byReceipt, [hashToken(token)]);
   if (!advocate?.confirmed_at) return undefined;
-  const letter = (await database.rows(lettersOf, [advocate.id])).find((one) => handleOf(one.message_id) === handle);
+  const letter = (await database.rows(lettersOf, [advocate.id])).find(
+    (one) => handleOf(one.message_id) === handle,
+  );
   if (!letter) return undefined;
   const campaign = await findCampaignById(database, advocate.campaign_id, mailDomain);
   const copy = composeLetter({

@@ -14,7 +14,9 @@ const burst = 60;
 export type Bundle = { id: string; size: number };
 
 // Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later.
-const onlyRelease = statement<{ free: boolean }>(`select pg_try_advisory_xact_lock(hashtext('outspoken release')) as free`);
+const onlyRelease = statement<{ free: boolean }>(
+  `select pg_try_advisory_xact_lock(hashtext('outspoken release')) as free`,
+);
 
 const fallDue = statement(`
   with due as (

@@ -121,10 +121,13 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
   const reasons = reasonKeys.filter((key) => typed.reason.includes(key));
   if (wording && new Set(typed.reason).size !== reasons.length) problem('reason', 'form.reason.unknown');
 
-  const identity = identities.find((known) => known === typed.identity) ?? problem('identity', 'form.identity.unknown');
+  const identity =
+    identities.find((known) => known === typed.identity) ?? problem('identity', 'form.identity.unknown');
   const said: Said = { reasons };
   if (identity === 'named') {
-    said.name = checkLine(typed.name, limits.name, (message, values) => problem('name', `form.name.${message}`, values));
+    said.name = checkLine(typed.name, limits.name, (message, values) =>
+      problem('name', `form.name.${message}`, values),
+    );
   }
   if (identity === 'described') {
     said.description = checkLine(typed.description, limits.description, (message, values) =>
@@ -136,7 +139,9 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
     else problem('country', 'form.country.unknown');
   }
 
-  const words = checkWords(typed.words, (message, values) => problem('words', `form.words.${message}`, values));
+  const words = checkWords(typed.words, (message, values) =>
+    problem('words', `form.words.${message}`, values),
+  );
   if (words) said.ownWords = words;
 
   const address =
@@ -145,8 +150,16 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
       : (readAddress(typed.email) ?? problem('email', 'form.email.invalid'));
   if (!/^[A-Za-z0-9_-]{22,64}$/.test(typed.submission)) problem('submission', 'form.submission.invalid');
 
-  if (problems.length > 0 || !wording || !identity || !address) return { ok: false, problems: inFormOrder(problems) };
-  const key = submissionKey(vault, typed.submission, [campaign.id, picked.map(({ id }) => id), wording.id, identity, said, address]);
+  if (problems.length > 0 || !wording || !identity || !address)
+    return { ok: false, problems: inFormOrder(problems) };
+  const key = submissionKey(vault, typed.submission, [
+    campaign.id,
+    picked.map(({ id }) => id),
+    wording.id,
+    identity,
+    said,
+    address,
+  ]);
   return { ok: true, submission: { key, campaign, brands: picked, wording, identity, said, address } };
 }
 
@@ -178,8 +191,8 @@ type Report = (message: string, values?: Problem['values']) => undefined;
  * Characters that can change how other text is read: controls, and marks that reorder it (Unicode Bidi_Control).
  * Zero-width spaces and joiners stay: Khmer is written with them.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-const deceptive = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]/;
+const deceptive =
+  /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]/;
 
 /** A name or a description: one line that will stand in From and in the text. */
 function checkLine(typed: string, limit: number, report: Report): string | undefined {
@@ -204,7 +217,7 @@ function checkWords(typed: string, report: Report): string | undefined {
   if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
   if (/\S+@\S+\.\S/.test(text)) return report('address');
   if (/:\/\/|\bwww\.\S/i.test(text)) return report('link');
-  if (/(?:\p{Nd}[\s().\/-]{0,2}){8,}/u.test(text)) return report('phone');
+  if (/(?:\p{Nd}[\s()./-]{0,2}){8,}/u.test(text)) return report('phone');
   return text;
 }
 

@@ -78,7 +78,11 @@ export async function retireWorker(db: Queryable, workerId: number): Promise<voi
  *
  * @param active bundles that this worker is working on
  */
-export async function sweepLetters(db: Database, workerId: number, active: readonly string[]): Promise<Sweep> {
+export async function sweepLetters(
+  db: Database,
+  workerId: number,
+  active: readonly string[],
+): Promise<Sweep> {
   const swept = await db.row(sweepBundles, [workerId, active]);
   return { unknown: swept?.unknown ?? 0, returned: swept?.returned ?? 0, untaken: await db.rows(untaken) };
 }

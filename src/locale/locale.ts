@@ -34,7 +34,9 @@ export type Locales = {
  * Reads every locale file of a folder. A new language is a new file; nothing else knows the list.
  */
 export async function loadLocales(folder = join(projectRoot, 'locales')): Promise<Locales> {
-  const languages = (await readdir(folder)).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -5));
+  const languages = (await readdir(folder))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -5));
   const texts = new Map<string, Map<string, string>>();
   for (const language of languages) {
     texts.set(language, flatten(JSON.parse(await readFile(join(folder, `${language}.json`), 'utf8'))));
@@ -43,7 +45,10 @@ export async function loadLocales(folder = join(projectRoot, 'locales')): Promis
   if (!english) throw new Error('locales/en.json is missing');
   const all = [...texts]
     .map(([language, own]) => createLocale(language, own, english))
-    .sort((a, b) => Number(b.language === 'en') - Number(a.language === 'en') || a.language.localeCompare(b.language));
+    .sort(
+      (a, b) =>
+        Number(b.language === 'en') - Number(a.language === 'en') || a.language.localeCompare(b.language),
+    );
   return {
     all,
     get: (language) => all.find((locale) => locale.language === language) ?? (all[0] as Locale),
@@ -82,7 +87,9 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
       if (!format) {
         const message = own.get(key) ?? english.get(key);
         if (message === undefined) throw new Error(`there is no text for the key ${key}`);
-        format = new IntlMessageFormat(message, own.has(key) ? language : 'en', undefined, { ignoreTag: true });
+        format = new IntlMessageFormat(message, own.has(key) ? language : 'en', undefined, {
+          ignoreTag: true,
+        });
         formats.set(key, format);
       }
       return String(format.format(values));
@@ -98,7 +105,9 @@ export function flatten(tree: Record<string, unknown>, prefix = ''): Map<string,
   const flat = new Map<string, string>();
   for (const [key, value] of Object.entries(tree)) {
     if (typeof value === 'string') flat.set(prefix + key, value);
-    else for (const [name, text] of flatten(value as Record<string, unknown>, `${prefix}${key}.`)) flat.set(name, text);
+    else
+      for (const [name, text] of flatten(value as Record<string, unknown>, `${prefix}${key}.`))
+        flat.set(name, text);
   }
   return flat;
 }

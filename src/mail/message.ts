@@ -96,17 +96,18 @@ export function encodeMailbox({ name, address }: Mailbox): string {
 function encodeUnstructured(text: string): string {
   refuseControls(text);
   // "=?" in plain text would be read as the start of an encoded word, and outer spaces would be lost
-  const plain = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.includes('=?') && !/\S{70}/.test(text);
+  const plain =
+    /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.includes('=?') && !/\S{70}/.test(text);
   return plain ? text : libmime.encodeWord(text, 'B', 52);
 }
 
 function refuseControls(text: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
   if (/[\x00-\x1f\x7f\u2028\u2029]/.test(text)) throw new Error('a header may not hold a control character');
 }
 
 function plainAddress(address: string): string {
-  if (!/^[\x21-\x3b\x3d\x3f-\x7e]+@[a-z0-9.-]+$/i.test(address)) throw new Error('not an address for a header');
+  if (!/^[\x21-\x3b\x3d\x3f-\x7e]+@[a-z0-9.-]+$/i.test(address))
+    throw new Error('not an address for a header');
   return address;
 }
 

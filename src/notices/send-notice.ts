@@ -66,7 +66,8 @@ export async function sendNotice(sending: NoticeSending, noticeId: string): Prom
     outcome = { kind: 'try again' };
   }
   const state = stateAfter(outcome, notice.tries);
-  if (state !== 'accepted') log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
+  if (state !== 'accepted')
+    log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
   await database.rows(record, [noticeId, state, waitAfter(notice.tries)]);
 }
 
@@ -90,7 +91,9 @@ async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: Notice
     from: { name: 'Outspoken', address: from },
     to: { name: '', address },
     subject: locale.text('notice.confirm.subject'),
-    text: await render('confirm', locale, { link: `${publicUrl}/confirm/${openTokens(vault, notice).confirm}` }),
+    text: await render('confirm', locale, {
+      link: `${publicUrl}/confirm/${openTokens(vault, notice).confirm}`,
+    }),
     language: locale.language,
     messageId: `n.${mintToken().slice(0, 24)}@${domain}`,
     date: new Date(),

@@ -10,10 +10,14 @@ export function readAddress(typed: string): string | undefined {
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
   const domain = at > 0 ? domainToASCII(text.slice(at + 1)).toLowerCase() : '';
-  if (!/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) || local.length > 64) {
+  if (
+    !/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) ||
+    local.length > 64
+  ) {
     return undefined;
   }
-  if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(domain)) return undefined;
+  if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(domain))
+    return undefined;
   return local.length + domain.length + 1 <= 254 ? `${local}@${domain}` : undefined;
 }
 

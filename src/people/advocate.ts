@@ -53,7 +53,10 @@ export function openTokens(vault: Vault, row: Sealed & { tokens: Buffer }): Toke
 }
 
 function dataKey(vault: Vault, row: Sealed): Buffer {
-  return vault.unwrapKey({ wrapped: row.data_key, version: row.key_version }, place('data_key', row.submission));
+  return vault.unwrapKey(
+    { wrapped: row.data_key, version: row.key_version },
+    place('data_key', row.submission),
+  );
 }
 
 /** `submission` is random to anyone without the key, unique, and never changes: it names the row. */

@@ -9,7 +9,15 @@ export const noticesPerDay = 2;
  * @param from a relation with one row per notice that is wanted (none: nothing is counted)
  * @param fingerprint parameter with the keyed hash of the mailbox
  */
-export function takeNotice({ name, from, fingerprint }: { name: string; from: string; fingerprint: string }): string {
+export function takeNotice({
+  name,
+  from,
+  fingerprint,
+}: {
+  name: string;
+  from: string;
+  fingerprint: string;
+}): string {
   const recent = `unnest(confirmation_cap.asked_at) asked where asked > now() - interval '24 hours'`;
   return `
   ${name} as (

@@ -1,15 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import cookieParser from 'cookie-parser';
-import express, { type ErrorRequestHandler, type Express, type Request, type RequestHandler, type Response } from 'express';
-import helmet from 'helmet';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Context } from '../context.ts';
-import { isConnectionLoss } from '../db/database.ts';
 import { looksLikeToken } from '../people/token.ts';
-import { projectRoot } from '../root.ts';
 import { createCsrf } from './csrf.ts';
+import { explain, tooMany } from './faults.ts';
+import { assets, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
-import { createPages, languageCookie, type Pages } from './page.ts';
+import { createPages, languageCookie } from './page.ts';
 import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } from './public/campaign.ts';
 import { confirm, sendMailAgain, showConfirmation, showWaiting } from './public/confirm.ts';
 import { health, readiness } from './public/health.ts';
@@ -17,7 +14,7 @@ import { home, how } from './public/home.ts';
 import { onlyHere, showMail, showMessage, showSource } from './public/mail.ts';
 import { askToErase, cancel, erase, showCopy, showErased, showReceipt } from './public/receipt.ts';
 import { createReceiptStream } from './public/receipt-stream.ts';
-import { type Fault, Refusal } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 import { loadViews } from './views.ts';
 
 /** No letter is near this size; what is larger is not a form of ours. */
@@ -28,7 +25,12 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   const { config, vault, locales, catcher, log } = context;
   const secure = config.publicUrl?.startsWith('https:') ?? false;
   const csrf = createCsrf(vault.keyFor('csrf'), secure);
-  const pages = createPages({ views: await loadViews(), locales, csrf: csrf.token, demo: catcher !== undefined });
+  const pages = createPages({
+    views: await loadViews(),
+    locales,
+    csrf: csrf.token,
+    demo: catcher !== undefined,
+  });
   const stream = createReceiptStream(context, pages);
   const app = express();
   app.disable('x-powered-by');
@@ -45,8 +47,12 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
   app.use(csrf.protect);
   app.use(chooseLanguage(context));
-  app.param('token', (_request, _response, next, token) => next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')));
-  app.param('handle', (_request, _response, next, handle) => next(/^[0-9a-f]{20}$/.test(handle) ? undefined : new Refusal(404, 'notFound')));
+  app.param('token', (_request, _response, next, token) =>
+    next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')),
+  );
+  app.param('handle', (_request, _response, next, handle) =>
+    next(/^[0-9a-f]{20}$/.test(handle) ? undefined : new Refusal(404, 'notFound')),
+  );
 
   app.get('/', home(context, pages));
   app.get('/how', how(pages));
@@ -57,7 +63,9 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.post('/c/:slug', formsLimit, editLetter(context, pages));
   app.post('/c/:slug/preview', formsLimit, previewLetter(context, pages));
   app.post('/c/:slug/letters', lettersLimit, sendLetter(context, pages));
-  app.get(['/c/:slug/preview', '/c/:slug/letters'], (request, response) => response.redirect(303, `/c/${request.params.slug}`));
+  app.get(['/c/:slug/preview', '/c/:slug/letters'], (request, response) =>
+    response.redirect(303, `/c/${request.params.slug}`),
+  );
 
   const linksLimit = limit('links', tooMany(pages));
   app.get('/sent/:token', linksLimit, showWaiting(context, pages));
@@ -101,45 +109,6 @@ function logRequests(log: Context['log']): RequestHandler {
   };
 }
 
-function assets(): RequestHandler {
-  const router = express.Router();
-  const options = { maxAge: '1h', index: false, redirect: false } as const;
-  router.use('/fonts', express.static(join(projectRoot, 'node_modules/@fontsource-variable/source-serif-4/files'), { ...options, maxAge: '30d' }));
-  router.use(express.static(join(projectRoot, 'templates/assets'), options));
-  router.use((_request, response) => void response.status(404).end());
-  return router;
-}
-
-/** Nothing is loaded from elsewhere, nothing is framed, no page is stored, and no link tells where it was. */
-function securityHeaders(secure: boolean): RequestHandler[] {
-  const nonce: RequestHandler = (_request, response, next) => {
-    response.locals.nonce = randomBytes(16).toString('base64');
-    response.set('Cache-Control', 'no-store');
-    next();
-  };
-  const withNonce = (_request: unknown, response: unknown) =>
-    `'nonce-${(response as { locals: { nonce: string } }).locals.nonce}'`;
-  const policy = helmet({
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: [withNonce],
-        styleSrc: [withNonce],
-        imgSrc: ["'self'"],
-        fontSrc: ["'self'"],
-        connectSrc: ["'self'"],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    strictTransportSecurity: secure ? { maxAge: 63_072_000, includeSubDomains: false } : false,
-    referrerPolicy: { policy: 'no-referrer' },
-  });
-  return [nonce, policy];
-}
-
 /** A body is a form or it is refused, before anything reads it. */
 const formsOnly: RequestHandler = (request, _response, next) => {
   const safe = request.method === 'GET' || request.method === 'HEAD';
@@ -153,38 +122,12 @@ function chooseLanguage({ locales }: Context): RequestHandler {
     const wanted = request.query.lang;
     if (wanted === undefined || request.method !== 'GET') return next();
     if (locales.all.some(({ language }) => language === wanted)) {
-      response.cookie(languageCookie, wanted, { sameSite: 'lax', httpOnly: true, maxAge: 180 * 24 * 60 * 60 * 1000 });
+      response.cookie(languageCookie, wanted, {
+        sameSite: 'lax',
+        httpOnly: true,
+        maxAge: 180 * 24 * 60 * 60 * 1000,
+      });
     }
     response.redirect(303, request.path);
   };
-}
-
-function tooMany(pages: Pages) {
-  return (request: Request, response: Response, minutes: number) =>
-    sendFault(pages, request, response, 429, 'tooMany', minutes);
-}
-
-function sendFault(pages: Pages, request: Request, response: Response, status: number, fault: Fault, minutes = 1) {
-  const locale = pages.locale(request);
-  const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) => locale.text(key, { minutes }));
-  pages.send(request, response, 'fault', { title, text }, status);
-}
-
-/** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */
-function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
-  return (error, request, response, next) => {
-    const { status, fault } = refusalOf(error);
-    if (status >= 500) log.error({ err: error, route: request.route?.path }, 'a request failed');
-    if (response.headersSent) return next(error);
-    sendFault(pages, request, response, status, fault);
-  };
-}
-
-function refusalOf(error: unknown): { status: number; fault: Fault } {
-  if (error instanceof Refusal) return error;
-  if (isConnectionLoss(error)) return { status: 503, fault: 'away' };
-  const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
-  if (status === 413) return { status, fault: 'tooLarge' };
-  if (typeof status === 'number' && status >= 400 && status < 500) return { status, fault: 'badRequest' };
-  return { status: 500, fault: 'broken' };
 }

@@ -21,8 +21,8 @@ export function createCsrf(secret: Buffer, secure: boolean) {
     token: (request: Request, response: Response) => generateCsrfToken(request, response),
 
     protect(request: Request, _response: Response, next: NextFunction): void {
-      if (request.method === 'GET' || request.method === 'HEAD') return next();
-      const ours = saysItsOurs(request) ?? validateRequest(request);
+      const safe = request.method === 'GET' || request.method === 'HEAD';
+      const ours = safe || (saysItsOurs(request) ?? validateRequest(request));
       next(ours ? undefined : new Refusal(403, 'forbidden'));
     },
   };

@@ -36,11 +36,20 @@ export function createPages({ views, locales, csrf, demo }: Parts): Pages {
         nonce: response.locals.nonce,
         demo,
         private: false,
-        languages: others.map(({ language, name }) => ({ language, name, current: language === current.language })),
+        languages: others.map(({ language, name }) => ({
+          language,
+          name,
+          current: language === current.language,
+        })),
         path: request.path,
         ...data,
       });
-      response.status(status).type('html').set('Content-Language', current.language).vary('Accept-Language').send(html);
+      response
+        .status(status)
+        .type('html')
+        .set('Content-Language', current.language)
+        .vary('Accept-Language')
+        .send(html);
     },
     partial: views.partial,
   };

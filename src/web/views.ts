@@ -29,7 +29,9 @@ export async function loadViews(): Promise<Views> {
   for (const [name, source] of await readTemplates('partials')) handlebars.registerPartial(name, source);
   const compile = (source: string) => handlebars.compile(source, { strict: true });
   const pages = new Map((await readTemplates('pages')).map(([name, source]) => [name, compile(source)]));
-  const partials = new Map((await readTemplates('partials')).map(([name, source]) => [name, compile(source)]));
+  const partials = new Map(
+    (await readTemplates('partials')).map(([name, source]) => [name, compile(source)]),
+  );
 
   const render = (templates: typeof pages, name: string, locale: Locale, data: object) => {
     const template = templates.get(name);
@@ -55,6 +57,11 @@ async function readTemplates(kind: string): Promise<[string, string][]> {
   const folder = join(projectRoot, 'templates', kind);
   const files = (await readdir(folder)).filter((file) => file.endsWith('.hbs'));
   return Promise.all(
-    files.map(async (file): Promise<[string, string]> => [file.slice(0, -4), await readFile(join(folder, file), 'utf8')]),
+    files.map(
+      async (file): Promise<[string, string]> => [
+        file.slice(0, -4),
+        await readFile(join(folder, file), 'utf8'),
+      ],
+    ),
   );
 }

@@ -5,7 +5,9 @@ if (place && 'EventSource' in window) {
   const stream = new EventSource(place.dataset.stream);
 
   stream.addEventListener('letters', (event) => {
-    const open = new Map([...place.querySelectorAll('article')].map((one) => [one.id, one.querySelector('details').open]));
+    const open = new Map(
+      [...place.querySelectorAll('article')].map((one) => [one.id, one.querySelector('details').open]),
+    );
     const focused = document.activeElement?.closest('article')?.id;
     place.innerHTML = event.data;
     for (const one of place.querySelectorAll('article')) {

@@ -40,15 +40,15 @@ describe.each([true, false])('the mailer (server with PIPELINING: %s)', (pipelin
   });
 
   it.each([
-    ['connect', { reply: '554 5.3.2 no service', then: 'fin' }, 'try again'],
-    ['connect', { reply: '421 4.3.2 busy', then: 'fin' }, 'try again'],
+    ['connect', { reply: '554 5.3.2 no service', hangUp: true }, 'try again'],
+    ['connect', { reply: '421 4.3.2 busy', hangUp: true }, 'try again'],
     ['connect', { cut: 'fin' }, 'try again'],
     ['connect', { cut: 'rst' }, 'try again'],
     ['connect', { hang: true }, 'try again'],
     ['ehlo', { cut: 'fin' }, 'try again'],
     ['ehlo', { cut: 'rst' }, 'try again'],
     ['ehlo', { hang: true }, 'try again'],
-    ['mail', { reply: '421 4.3.2 busy', then: 'fin' }, 'try again'],
+    ['mail', { reply: '421 4.3.2 busy', hangUp: true }, 'try again'],
     ['mail', { reply: '451 4.3.0 later' }, 'try again'],
     ['mail', { reply: '550 5.7.1 not you' }, 'refused'],
     ['mail', { reply: '530 5.7.0 authenticate first' }, 'try again'],
@@ -64,7 +64,7 @@ describe.each([true, false])('the mailer (server with PIPELINING: %s)', (pipelin
     ['data', { cut: 'fin' }, 'try again'],
     ['data', { cut: 'rst' }, 'try again'],
     ['data', { hang: true }, 'try again'],
-    ['dot', { reply: '421 4.3.2 shutting down', then: 'fin' }, 'try again'],
+    ['dot', { reply: '421 4.3.2 shutting down', hangUp: true }, 'try again'],
     ['dot', { reply: '451 4.3.0 later' }, 'try again'],
     ['dot', { reply: '550 5.7.1 spam' }, 'refused'],
     ['dot', { reply: '552 5.3.4 too big' }, 'refused'],
@@ -88,10 +88,13 @@ describe.each([true, false])('the mailer (server with PIPELINING: %s)', (pipelin
     ['cut with FIN', { cut: 'fin' }],
     ['cut with RST', { cut: 'rst' }],
     ['answered no more', { hang: true }],
-  ] as [string, Action][])('in mid-body of a message that is not out yet, %s: try again', async (_what, action) => {
-    once('body', action);
-    expect((await mailer.send(envelope, huge)).kind).toBe('try again');
-  });
+  ] as [string, Action][])(
+    'in mid-body of a message that is not out yet, %s: try again',
+    async (_what, action) => {
+      once('body', action);
+      expect((await mailer.send(envelope, huge)).kind).toBe('try again');
+    },
+  );
 
   it('sends a letter at once when the kept connection has gone stale', async () => {
     await mailer.send(envelope, message);
@@ -116,7 +119,9 @@ describe.each([true, false])('the mailer (server with PIPELINING: %s)', (pipelin
   });
 
   it('goes on over the same connection after a refusal', async () => {
-    smtp.script((moment, { count }) => (moment === 'rcpt' && count % 2 === 0 ? { reply: '550 5.1.1 no' } : undefined));
+    smtp.script((moment, { count }) =>
+      moment === 'rcpt' && count % 2 === 0 ? { reply: '550 5.1.1 no' } : undefined,
+    );
     const kinds = [];
     for (let n = 0; n < 4; n += 1) kinds.push((await mailer.send(envelope, message)).kind);
     expect(kinds).toEqual(['refused', 'accepted', 'refused', 'accepted']);
@@ -159,7 +164,9 @@ describe('the mailer and the outside world', () => {
   it('refuses an address that no server could take, without asking one', async () => {
     const server = await startSmtp();
     const mail = createMailer({ url: server.url });
-    expect((await mail.send({ ...envelope, to: 'a@b.example>\r\nRCPT TO:<c@d.example' }, message)).kind).toBe('refused');
+    expect((await mail.send({ ...envelope, to: 'a@b.example>\r\nRCPT TO:<c@d.example' }, message)).kind).toBe(
+      'refused',
+    );
     expect(server.accepted).toEqual([]);
     await mail.close();
     await server.close();

@@ -14,7 +14,11 @@ describe('the outcome table', () => {
     ['550 at RCPT', { stage: 'rcpt', reply: 550, handedOver: false }, 'refused'],
     ['552 after the message', { reply: 552 }, 'refused'],
     ['554 at DATA', { stage: 'data', reply: 554, handedOver: false }, 'refused'],
-    ['554 as the greeting: our session is refused, not the letter', { stage: 'connect', reply: 554, handedOver: false }, 'try again'],
+    [
+      '554 as the greeting: our session is refused, not the letter',
+      { stage: 'connect', reply: 554, handedOver: false },
+      'try again',
+    ],
     ['535 at login', { stage: 'login', reply: 535, handedOver: false }, 'try again'],
     ['530 at MAIL: authentication is wanted', { stage: 'mail', reply: 530, handedOver: false }, 'try again'],
     ['503 at MAIL: the session is confused', { stage: 'mail', reply: 503, handedOver: false }, 'try again'],
@@ -22,7 +26,11 @@ describe('the outcome table', () => {
     ['a cut before the final dot was out', { stage: 'message', handedOver: false }, 'try again'],
     ['a cut after the final dot', { stage: 'message', handedOver: true }, 'unknown'],
     ['an answer that is no SMTP reply, after the final dot', { reply: 354 }, 'unknown'],
-    ['an address that no server could take', { stage: 'data', handedOver: false, unsendable: true }, 'refused'],
+    [
+      'an address that no server could take',
+      { stage: 'data', handedOver: false, unsendable: true },
+      'refused',
+    ],
   ] as [string, Partial<Facts>, string][])('%s', (_what, given, outcome) => {
     expect(judge(facts(given))).toBe(outcome);
   });

@@ -5,7 +5,9 @@ import { fieldOf, type Page, type Visitor } from './visitor.ts';
 export const campaignPath = '/c/speak-out-for-central';
 
 /** A complete form; each test changes what it is about. */
-export function letterFields(changes: Record<string, string | string[]> = {}): Record<string, string | string[]> {
+export function letterFields(
+  changes: Record<string, string | string[]> = {},
+): Record<string, string | string[]> {
   return {
     submission: randomId(),
     brand: ['hm'],
@@ -26,7 +28,10 @@ export function randomId(): string {
 }
 
 /** Loads the form, fills it in and sends it; the page that says "look into your mailbox" is returned. */
-export async function writeLetters(visitor: Visitor, changes: Record<string, string | string[]> = {}): Promise<string> {
+export async function writeLetters(
+  visitor: Visitor,
+  changes: Record<string, string | string[]> = {},
+): Promise<string> {
   const form = await visitor.get(campaignPath);
   const fields = letterFields({ submission: fieldOf(form, 'submission'), ...changes });
   const sent = await visitor.post(`${campaignPath}/letters`, fields);
@@ -35,7 +40,11 @@ export async function writeLetters(visitor: Visitor, changes: Record<string, str
 }
 
 /** Waits until `look` gives something, asking a few times a second. */
-export async function until<Result>(look: () => Promise<Result | undefined | false>, what = 'it', patience = 15_000): Promise<Result> {
+export async function until<Result>(
+  look: () => Promise<Result | undefined | false>,
+  what = 'it',
+  patience = 15_000,
+): Promise<Result> {
   const deadline = Date.now() + patience;
   for (;;) {
     const found = await look();
@@ -52,7 +61,8 @@ export async function mailFor(instance: Instance, address: string) {
   const mails = [];
   for (const id of (await catcher.list()).reverse()) {
     const mail = await simpleParser((await catcher.read(id)) ?? '');
-    if ([mail.to ?? []].flat().some(({ value }) => value.some((box) => box.address === address))) mails.push(mail);
+    if ([mail.to ?? []].flat().some(({ value }) => value.some((box) => box.address === address)))
+      mails.push(mail);
   }
   return mails;
 }
@@ -69,7 +79,11 @@ export async function confirmationLink(instance: Instance, address: string, coun
 }
 
 /** From the form to the private page: writes, reads the mail, presses the button. */
-export async function writeAndConfirm(instance: Instance, visitor: Visitor, changes: Record<string, string | string[]> = {}): Promise<string> {
+export async function writeAndConfirm(
+  instance: Instance,
+  visitor: Visitor,
+  changes: Record<string, string | string[]> = {},
+): Promise<string> {
   const before = (await mailFor(instance, String(changes.email ?? 'advocate@mail.example'))).length;
   await writeLetters(visitor, changes);
   const link = await confirmationLink(instance, String(changes.email ?? 'advocate@mail.example'), before + 1);

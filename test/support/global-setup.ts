@@ -1,10 +1,8 @@
-import { chmod, mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { migrate } from '../../src/db/migrate.ts';
 import { databaseOf, type EmbeddedPostgres, startPostgres } from '../../src/embedded/postgres.ts';
+import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 
 declare global {
   var outspokenTest: { postgres: EmbeddedPostgres; folder: string };
@@ -12,8 +10,7 @@ declare global {
 
 /** One PostgreSQL for the whole run, with a migrated template that each test clones (test/README.md). */
 export default async function setUp(): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'outspoken-test-'));
-  await chmod(folder, 0o711); // started by root, PostgreSQL runs as another user
+  const folder = await makeTemporaryFolder('test');
   const postgres = await startPostgres(folder);
   globalThis.outspokenTest = { postgres, folder };
   process.env.TEST_POSTGRES_URL = postgres.url;

@@ -22,13 +22,25 @@ export type Instance = {
   close(): Promise<void>;
 };
 
-type Options = { roles?: Role[]; redisUrl?: string; smtpUrl?: string; databaseUrl?: string; settings?: Partial<Config> };
+type Options = {
+  roles?: Role[];
+  redisUrl?: string;
+  smtpUrl?: string;
+  databaseUrl?: string;
+  settings?: Partial<Config>;
+};
 
 /**
  * The real application in this process: real database (a clone), real queue, real HTTP. Without `smtpUrl` its
  * mail goes to the built-in catcher.
  */
-export async function startInstance({ roles = ['web', 'worker'], redisUrl, smtpUrl, databaseUrl, settings }: Options = {}): Promise<Instance> {
+export async function startInstance({
+  roles = ['web', 'worker'],
+  redisUrl,
+  smtpUrl,
+  databaseUrl,
+  settings,
+}: Options = {}): Promise<Instance> {
   const dataDir = await mkdtemp(join(tmpdir(), 'outspoken-instance-'));
   const clone = databaseUrl ? undefined : await cloneDatabase();
   const config: Config = {

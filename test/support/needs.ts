@@ -19,6 +19,8 @@ export function describeWith(program: string, title: string, suite: (path: strin
     });
     return;
   }
-  process.stderr.write(`\n*** SKIPPED: "${title}" needs ${program}, which this machine does not have. ***\n\n`);
+  process.stderr.write(
+    `\n*** SKIPPED: "${title}" needs ${program}, which this machine does not have. ***\n\n`,
+  );
   describe.skip(title, () => suite(''));
 }

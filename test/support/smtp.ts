@@ -6,7 +6,7 @@ export type Moment = 'connect' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'b
 /** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever. */
 export type Action =
   | { reply: string }
-  | { reply: string; then: 'fin' }
+  | { reply: string; hangUp: true }
   | { cut: 'fin' | 'rst' }
   | { hang: true }
   | { wait: number };
@@ -26,12 +26,20 @@ export type TestSmtp = {
 };
 
 /** `count` counts how often this moment came before, over all connections. */
-export type Script = (moment: Moment, details: { count: number; to: string[]; raw?: Buffer }) => Action | undefined;
+export type Script = (
+  moment: Moment,
+  details: { count: number; to: string[]; raw?: Buffer },
+) => Action | undefined;
 
 type Options = { script?: Script; pipelining?: boolean; extensions?: string[]; port?: number };
 
 /** A real SMTP server on a loopback port (RFC 5321, one recipient or more), which a script can make misbehave. */
-export async function startSmtp({ script, pipelining = true, extensions = [], port = 0 }: Options = {}): Promise<TestSmtp> {
+export async function startSmtp({
+  script,
+  pipelining = true,
+  extensions = [],
+  port = 0,
+}: Options = {}): Promise<TestSmtp> {
   let current = script;
   const accepted: Caught[] = [];
   const counts = new Map<Moment, number>();
@@ -46,7 +54,13 @@ export async function startSmtp({ script, pipelining = true, extensions = [], po
   });
 
   /** Answers, unless the script does; false: the conversation is over. */
-  async function answer(socket: Socket, moment: Moment, reply: string, to: string[] = [], raw?: Buffer): Promise<'ours' | 'script' | 'over'> {
+  async function answer(
+    socket: Socket,
+    moment: Moment,
+    reply: string,
+    to: string[] = [],
+    raw?: Buffer,
+  ): Promise<'ours' | 'script' | 'over'> {
     const count = counts.get(moment) ?? 0;
     counts.set(moment, count + 1);
     const action = current?.(moment, { count, to, raw });
@@ -62,7 +76,7 @@ export async function startSmtp({ script, pipelining = true, extensions = [], po
     if (action && 'wait' in action) await new Promise((resolve) => setTimeout(resolve, action.wait));
     const said = action && 'reply' in action ? action.reply : reply;
     if (said) socket.write(`${said}\r\n`);
-    if (action && 'then' in action) {
+    if (action && 'hangUp' in action) {
       socket.end();
       return 'over';
     }
@@ -79,7 +93,11 @@ export async function startSmtp({ script, pipelining = true, extensions = [], po
       let done: 'ours' | 'script' | 'over' = 'ours';
       if (verb === 'EHLO') {
         const offers = ['mx.brand.example', ...(pipelining ? ['PIPELINING'] : []), ...extensions, '8BITMIME'];
-        done = await answer(socket, 'ehlo', offers.map((offer, n) => `250${n === offers.length - 1 ? ' ' : '-'}${offer}`).join('\r\n'));
+        done = await answer(
+          socket,
+          'ehlo',
+          offers.map((offer, n) => `250${n === offers.length - 1 ? ' ' : '-'}${offer}`).join('\r\n'),
+        );
       } else if (verb === 'AUTH') done = await answer(socket, 'auth', '235 2.7.0 welcome');
       else if (verb === 'MAIL') {
         from = /<(.*?)>/.exec(line)?.[1] ?? '';

@@ -14,10 +14,19 @@ export class Visitor {
   }
 
   /** Sends fields as a form of our own pages would. An array is a field that occurs several times. */
-  async post(path: string, fields: Record<string, string | string[]> = {}, headers: Record<string, string> = {}): Promise<Page> {
+  async post(
+    path: string,
+    fields: Record<string, string | string[]> = {},
+    headers: Record<string, string> = {},
+  ): Promise<Page> {
     const body = new URLSearchParams();
-    for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one);
-    return this.#request(path, { method: 'POST', body, headers: { 'Sec-Fetch-Site': 'same-origin', ...headers } });
+    for (const [name, value] of Object.entries(fields))
+      for (const one of [value].flat()) body.append(name, one);
+    return this.#request(path, {
+      method: 'POST',
+      body,
+      headers: { 'Sec-Fetch-Site': 'same-origin', ...headers },
+    });
   }
 
   async #request(path: string, init: RequestInit & { headers?: Record<string, string> }): Promise<Page> {
@@ -32,7 +41,12 @@ export class Visitor {
       this.#cookies.set(name, value);
     }
     const location = response.headers.get('location');
-    return { status: response.status, headers: response.headers, location: location ?? '', html: await response.text() };
+    return {
+      status: response.status,
+      headers: response.headers,
+      location: location ?? '',
+      html: await response.text(),
+    };
   }
 }
 
@@ -55,5 +69,7 @@ export function unescapeHtml(text: string): string {
 
 /** The words of a page, without its tags. */
 export function wordsOf(page: Page): string {
-  return unescapeHtml(page.html.replace(/<(script|style)[\s\S]*?<\/\1>/g, '').replace(/<[^>]+>/g, ' ')).replace(/\s+/g, ' ');
+  return unescapeHtml(
+    page.html.replace(/<(script|style)[\s\S]*?<\/\1>/g, '').replace(/<[^>]+>/g, ' '),
+  ).replace(/\s+/g, ' ');
 }

@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { campaignPath, confirmationLink, lettersOn, letterFields, mailFor, until, writeLetters } from '../support/advocate.ts';
+import {
+  campaignPath,
+  confirmationLink,
+  letterFields,
+  lettersOn,
+  mailFor,
+  until,
+  writeLetters,
+} from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { fieldOf, wordsOf } from '../support/visitor.ts';
 
@@ -56,7 +64,8 @@ describe('the main path, without JavaScript', () => {
     const [mail] = await mailFor(instance, 'human-rights@hm.example');
     expect(mail?.text).toContain('My name is សុខ ចាន់, and I write from Cambodia.');
     expect(mail?.text).toContain('I sew trousers.\nមួយពាន់ 🧵');
-    const [previewed] = /<pre class="letter-text" lang="en">([\s\S]*?)<\/pre>/.exec(preview.html)?.slice(1) ?? [];
+    const [previewed] =
+      /<pre class="letter-text" lang="en">([\s\S]*?)<\/pre>/.exec(preview.html)?.slice(1) ?? [];
     expect(mail?.text?.trim()).toBe(wordsWithBreaks(previewed ?? ''));
   });
 

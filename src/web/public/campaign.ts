@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
-import { type Campaign, type CampaignBrand, statusOf, textsIn, type Wording } from '../../campaigns/campaign.ts';
+import {
+  type Campaign,
+  type CampaignBrand,
+  statusOf,
+  textsIn,
+  type Wording,
+} from '../../campaigns/campaign.ts';
 import { brandsOf, countAccepted, findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { letterHandle } from '../../letters/alias.ts';
@@ -31,7 +37,10 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
     const typed = blankTyped(randomBytes(18).toString('base64url'), firstLanguage(locale.language, desk));
     pages.send(request, response, 'campaign', {
       ...texts,
-      story: texts.story.map((part) => ({ ...part, sources: part.source.map((key) => sourceOf(texts, key)) })),
+      story: texts.story.map((part) => ({
+        ...part,
+        sources: part.source.map((key) => sourceOf(texts, key)),
+      })),
       sources: texts.sources.map(({ key }) => sourceOf(texts, key)),
       status: statusOf(desk.campaign),
       // below ten nothing is told, and above it nothing exact: a count must not give a single writer away

@@ -16,6 +16,8 @@ export function readiness({ database }: Context): RequestHandler {
       () => true,
       () => false,
     );
-    response.status(stored ? 200 : 503).json({ status: stored ? 'ok' : 'down', database: stored ? 'ok' : 'away' });
+    response
+      .status(stored ? 200 : 503)
+      .json({ status: stored ? 'ok' : 'down', database: stored ? 'ok' : 'away' });
   };
 }

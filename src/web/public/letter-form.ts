@@ -1,7 +1,20 @@
-import { type Campaign, type CampaignBrand, type CampaignTexts, textsIn, type Wording } from '../../campaigns/campaign.ts';
+import {
+  type Campaign,
+  type CampaignBrand,
+  type CampaignTexts,
+  textsIn,
+  type Wording,
+} from '../../campaigns/campaign.ts';
 import { countryName } from '../../letters/compose.ts';
-import { countryCodes, everyBrand, type Field, limits, type Problem, type Typed } from '../../letters/submission.ts';
 import { personalDays } from '../../letters/retention.ts';
+import {
+  countryCodes,
+  everyBrand,
+  type Field,
+  limits,
+  type Problem,
+  type Typed,
+} from '../../letters/submission.ts';
 import type { Locale } from '../../locale/locale.ts';
 import { identities } from '../../people/advocate.ts';
 

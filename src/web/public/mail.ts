@@ -23,7 +23,13 @@ export function showMail(catcher: Catcher, pages: Pages): RequestHandler {
     const messages = await Promise.all(
       ids.slice(page * perPage, (page + 1) * perPage).map(async (id) => {
         const mail = await simpleParser((await catcher.read(id)) ?? '');
-        return { id, subject: mail.subject ?? '', from: mail.from?.text ?? '', to: textOf(mail.to), date: mail.date };
+        return {
+          id,
+          subject: mail.subject ?? '',
+          from: mail.from?.text ?? '',
+          to: textOf(mail.to),
+          date: mail.date,
+        };
       }),
     );
     pages.send(request, response, 'mail', {

@@ -33,7 +33,9 @@ export function createReceiptStream(context: Context, pages: Pages) {
 
   async function look(): Promise<void> {
     const ids = [...new Set([...viewers].map(({ advocateId }) => advocateId))];
-    const newest = new Map((await database.rows(newestEvents, [ids])).map((row) => [row.advocate_id, row.newest]));
+    const newest = new Map(
+      (await database.rows(newestEvents, [ids])).map((row) => [row.advocate_id, row.newest]),
+    );
     rounds += 1;
     for (const viewer of viewers) {
       const version = newest.get(viewer.advocateId);
@@ -75,7 +77,11 @@ export function createReceiptStream(context: Context, pages: Pages) {
       async update() {
         const current = await readReceipt(database, token, config.mailDomain);
         if (!current) return this.gone();
-        sendEvent(response, 'letters', pages.partial('letters', locale, describeLetters(current, token, locale)));
+        sendEvent(
+          response,
+          'letters',
+          pages.partial('letters', locale, describeLetters(current, token, locale)),
+        );
       },
       gone() {
         viewers.delete(viewer);

@@ -19,7 +19,10 @@ export function showReceipt(context: Context, pages: Pages): RequestHandler {
       campaign: textsIn(receipt.campaign, [locale.language]).title,
       slug: receipt.campaign.slug,
       days: personalDays,
-      notice: Number.isInteger(cancelled) && cancelled >= 0 ? locale.text('receipt.cancelled', { count: cancelled }) : '',
+      notice:
+        Number.isInteger(cancelled) && cancelled >= 0
+          ? locale.text('receipt.cancelled', { count: cancelled })
+          : '',
       ...describeLetters(receipt, tokenOf(request), locale),
     });
   };
@@ -32,7 +35,11 @@ export function showCopy(context: Context, pages: Pages, as: 'page' | 'file'): R
     const copy = await readCopy(context, config.mailDomain, tokenOf(request), String(request.params.handle));
     if (!copy) return pages.send(request, response, 'gone', {}, 404);
     if (as === 'page') {
-      return pages.send(request, response, 'copy', { ...copy, path: request.path, back: `/r/${tokenOf(request)}` });
+      return pages.send(request, response, 'copy', {
+        ...copy,
+        path: request.path,
+        back: `/r/${tokenOf(request)}`,
+      });
     }
     const locale = pages.locale(request);
     const head = [
@@ -41,7 +48,10 @@ export function showCopy(context: Context, pages: Pages, as: 'page' | 'file'): R
       `${locale.text('preview.to')}: ${copy.brand}`,
       `${locale.text('preview.subject')}: ${copy.subject}`,
     ];
-    response.attachment('letter.txt').type('text/plain').send(`${head.join('\n')}\n\n${copy.text}\n`);
+    response
+      .attachment('letter.txt')
+      .type('text/plain')
+      .send(`${head.join('\n')}\n\n${copy.text}\n`);
   };
 }
 
@@ -49,7 +59,11 @@ export function showCopy(context: Context, pages: Pages, as: 'page' | 'file'): R
 export function cancel(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const { handle } = request.params;
-    const cancelled = await cancelLetters(context, tokenOf(request), handle === undefined ? undefined : String(handle));
+    const cancelled = await cancelLetters(
+      context,
+      tokenOf(request),
+      handle === undefined ? undefined : String(handle),
+    );
     if (cancelled === undefined) return pages.send(request, response, 'gone', {}, 404);
     response.redirect(303, `/r/${tokenOf(request)}?cancelled=${cancelled}`);
   };

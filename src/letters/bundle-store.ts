@@ -1,0 +1,136 @@
+import { type Database, isConnectionLoss, statement } from '../db/database.ts';
+import type { Logger } from '../log.ts';
+import type { Outcome } from '../mail/outcome.ts';
+import type { Sealed } from '../people/advocate.ts';
+import { moveLetters, recordOutcomes } from './move.ts';
+import { waitAfter } from './retry.ts';
+
+/** A bundle with what all its letters share. */
+export type BundleRow = {
+  id: string;
+  letter_ids: string[];
+  brand: string;
+  lists: [string, ...string[]];
+  address: string;
+  mail_domain: string | null;
+};
+
+/** A letter that is ours to send. */
+export type Claimed = Sealed & {
+  id: string;
+  message_id: string;
+  wording_id: number;
+  tries: number;
+  said: Buffer;
+};
+
+/** What became of one. `hash`: SHA-256 of its bytes, if they left us. */
+export type Sent = { id: string; tries: number; outcome: Outcome; hash?: Buffer };
+
+// The row is the lock: a job that comes twice finds the bundle taken, or gone.
+const take = statement<BundleRow>(`
+  with taken as (
+    update bundle set worker_id = $2 where id = $1 and worker_id is null
+    returning id, campaign_id, brand_id, contact_id, letter_ids
+  )
+  select taken.id::text, letter_ids, brand.name as brand, lists, contact.address, mail_domain
+  from taken
+  join campaign on campaign.id = taken.campaign_id
+  join brand on brand.id = taken.brand_id
+  join campaign_brand on campaign_brand.campaign_id = taken.campaign_id and campaign_brand.brand_id = taken.brand_id
+  join contact on contact.id = taken.contact_id`);
+
+const record = recordOutcomes({
+  name: 'recorded',
+  outcome: `
+    select id, move, code, host, response,
+      now() + wait * interval '1 second' as due_at,
+      nullif(substring($8::bytea from (32 * (n - 1) + 1)::int for 32), ''::bytea) as sent_sha256
+    from unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::int[])
+      with ordinality as sent (id, move, code, host, response, wait, n)`,
+});
+
+// A bundle belongs to the worker that took it for as long as the sweep has not taken it away.
+const ours = 'exists (select from bundle where id = $9 and worker_id = $10)';
+
+// Recording the last letters and claiming the next is one statement: one round trip, one wait for the disk.
+// Letters that are `sending` already although we never got them were claimed by an attempt whose answer was lost.
+const recordAndClaim = statement<Claimed>(`
+  with ${record},
+  ${moveLetters('claim', {
+    name: 'claimed',
+    // a paused campaign stops here, too, within the few that are in the air
+    chosen: `select letter.id from letter join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
+      where letter.id = any ($1::bigint[]) and ${ours}`,
+    set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
+    returning: 'id, message_id, wording_id, tries, advocate_id',
+  })},
+  next as (
+    select id, message_id, wording_id, tries, advocate_id from claimed
+    union all
+    select id, message_id, wording_id, tries, advocate_id from letter
+    where id = any ($1::bigint[]) and state = 'sending' and ${ours}
+  )
+  select next.id::text, message_id, wording_id, tries, submission, data_key, key_version, said
+  from next join advocate on advocate.id = advocate_id`);
+
+const finish = statement(`
+  with finished as (
+    delete from bundle where id = $1 returning letter_ids
+  ),
+  ${moveLetters('return', {
+    name: 'left_over',
+    chosen: 'select unnest(letter_ids) from finished',
+    set: 'due_at = now()',
+    returning: 'id, campaign_id, brand_id, due_at',
+  })}
+  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
+  select id, campaign_id, brand_id, due_at from left_over`);
+
+export type BundleStore = ReturnType<typeof openBundles>;
+
+/** The database as one worker's sending needs it. Statements are tried again while the database is away. */
+export function openBundles(database: Database, workerId: number, log: Logger) {
+  return {
+    /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
+    take: (bundleId: string) => database.row(take, [bundleId, workerId]),
+    /** Records outcomes and claims letters; those that may not be sent any more are left out. */
+    recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
+      persist(log, () => database.rows(recordAndClaim, [next, ...columns(sent), bundle.id, workerId])),
+    /** Ends a bundle; what was not claimed waits again. */
+    finish: (bundle: BundleRow) => persist(log, () => database.rows(finish, [bundle.id])),
+  };
+}
+
+const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;
+
+/** Parameters $2 to $8 of the recording part. */
+function columns(sent: Sent[]): unknown[] {
+  return [
+    sent.map(({ id }) => id),
+    sent.map(({ outcome }) => moveOf[outcome.kind]),
+    sent.map(({ outcome }) => outcome.code ?? null),
+    sent.map(({ outcome }) => outcome.host ?? null),
+    sent.map(({ outcome }) => outcome.response ?? null),
+    sent.map(({ outcome, tries }) => (outcome.kind === 'try again' ? waitAfter(tries) : null)),
+    Buffer.concat(sent.map(({ hash }) => hash ?? noHash)),
+  ];
+}
+
+const noHash = Buffer.alloc(32);
+
+/**
+ * What was seen on the wire must reach the database even if it restarts in this minute: otherwise letters
+ * that were accepted end as `unknown`. Waits longer each time, up to a few seconds, for ten minutes.
+ */
+async function persist<Result>(log: Logger, work: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isConnectionLoss(error) || tries > 150) throw error;
+      log.warn({ err: error }, 'the database is away; outcomes are kept and recorded when it is back');
+      await new Promise((resolve) => setTimeout(resolve, Math.min(4000, 100 * tries)));
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { Context } from '../context.ts';
+import { isConnectionLoss } from '../db/database.ts';
+import type { Pages } from './page.ts';
+import { type Fault, Refusal } from './refusal.ts';
+
+/** The page for a visitor who asks too often. */
+export function tooMany(pages: Pages) {
+  return (request: Request, response: Response, minutes: number) =>
+    sendFault(pages, request, response, 429, 'tooMany', minutes);
+}
+
+function sendFault(
+  pages: Pages,
+  request: Request,
+  response: Response,
+  status: number,
+  fault: Fault,
+  minutes = 1,
+) {
+  const locale = pages.locale(request);
+  const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) =>
+    locale.text(key, { minutes }),
+  );
+  pages.send(request, response, 'fault', { title, text }, status);
+}
+
+/** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */
+export function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    const { status, fault } = refusalOf(error);
+    if (status >= 500) log.error({ err: error, route: request.route?.path }, 'a request failed');
+    if (response.headersSent) return next(error);
+    sendFault(pages, request, response, status, fault);
+  };
+}
+
+function refusalOf(error: unknown): { status: number; fault: Fault } {
+  if (error instanceof Refusal) return error;
+  if (isConnectionLoss(error)) return { status: 503, fault: 'away' };
+  const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
+  if (status === 413) return { status, fault: 'tooLarge' };
+  if (typeof status === 'number' && status >= 400 && status < 500) return { status, fault: 'badRequest' };
+  return { status: 500, fault: 'broken' };
+}
