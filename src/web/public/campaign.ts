@@ -34,7 +34,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
     const desk = await openDesk(context, request);
     const locale = pages.locale(request);
     const texts = textsIn(desk.campaign, [locale.language]);
-    const typed = blankTyped(randomBytes(18).toString('base64url'), firstLanguage(locale.language, desk));
+    const typed = blankTyped(mintSubmissionId(), firstLanguage(locale.language, desk));
     pages.send(request, response, 'campaign', {
       ...texts,
       story: texts.story.map((part) => ({
@@ -159,9 +159,20 @@ function sendForm(
     campaignTitle: textsIn(desk.campaign, [locale.language]).title,
     pageTitle: problems.length > 0 ? locale.text('site.error', { title }) : title,
     status: statusOf(desk.campaign),
-    form: letterForm({ locale, ...desk, typed, problems }),
+    form: letterForm({ locale, ...desk, typed: numbered(typed, problems), problems }),
   };
   pages.send(request, response, 'letter', data, status);
+}
+
+/** A form that lost its number could never be sent: it gets a new one. */
+function numbered(typed: Typed, problems: Problem[]): Typed {
+  const lost = problems.some(({ message }) => message === 'form.submission.invalid');
+  return lost ? { ...typed, submission: mintSubmissionId() } : typed;
+}
+
+/** The hidden id that makes a double click, a reload and the back button one submission. */
+function mintSubmissionId(): string {
+  return randomBytes(18).toString('base64url');
 }
 
 function firstLanguage(language: string, { wordings }: Desk): string {

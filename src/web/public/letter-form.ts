@@ -42,12 +42,13 @@ export function letterForm({ locale, campaign, brands, wordings, typed, problems
   const texts = textsIn(campaign, [locale.language]);
   const errors: Partial<Record<Field, string>> = {};
   for (const { field, message, values } of problems) errors[field] ??= locale.text(message, values);
+  const onlyLanguage = wordings.length === 1 ? wordings[0]?.language : undefined;
   return {
     slug: campaign.slug,
-    typed,
+    typed: { ...typed, language: onlyLanguage ?? typed.language },
     errors: allFields(errors),
     summary: problems.map(({ field, message, values }) => ({
-      anchor: anchors[field] ?? field,
+      anchor: onlyLanguage && field === 'language' ? 'send' : (anchors[field] ?? field),
       text: locale.text(message, values),
     })),
     brandCount: brands.length,
@@ -59,7 +60,7 @@ export function letterForm({ locale, campaign, brands, wordings, typed, problems
       name: capitalised(languageName(language, locale.language), locale.language),
       checked: language === typed.language,
     })),
-    oneLanguage: wordings.length === 1,
+    oneLanguage: onlyLanguage !== undefined,
     identities: identities.toReversed().map((identity) => ({
       identity,
       checked: identity === typed.identity,
