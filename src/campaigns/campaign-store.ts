@@ -6,6 +6,7 @@ type CampaignRow = {
   slug: string;
   state: CampaignState;
   open: boolean;
+  soon: boolean;
   mail_domain: string | null;
   texts: unknown;
 };
@@ -14,7 +15,8 @@ type CampaignRow = {
 export const isOpen = `(campaign.state = 'open' and coalesce(campaign.opens_at <= now(), true)
   and coalesce(campaign.closes_at > now(), true))`;
 
-const campaignColumns = `id, slug, state, mail_domain, texts, ${isOpen} as open`;
+const campaignColumns = `id, slug, state, mail_domain, texts, ${isOpen} as open,
+  state = 'open' and coalesce(opens_at > now(), false) as soon`;
 
 const all = statement<CampaignRow>(
   `select ${campaignColumns} from campaign where state <> 'draft' order by id desc`,
@@ -71,6 +73,7 @@ function readCampaign(row: CampaignRow, mailDomain: string): Campaign {
     slug: row.slug,
     state: row.state,
     open: row.open,
+    soon: row.soon,
     mailDomain: row.mail_domain ?? mailDomain,
     texts: textsByLanguageSchema.parse(row.texts),
   };

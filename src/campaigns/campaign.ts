@@ -41,6 +41,8 @@ export type Campaign = {
   state: CampaignState;
   /** Whether letters may be written now: open, and within its window. */
   open: boolean;
+  /** Whether its window is still to come. */
+  soon: boolean;
   mailDomain: string;
   texts: Record<string, CampaignTexts>;
 };
@@ -86,7 +88,8 @@ export function textsIn(campaign: Campaign, languages: readonly string[]): Campa
 }
 
 /** What a visitor needs to know: whether letters can be written, will be again, or no more. */
-export function statusOf({ open, state }: Campaign): 'open' | 'paused' | 'closed' {
+export function statusOf({ open, soon, state }: Campaign): 'open' | 'soon' | 'paused' | 'closed' {
   if (open) return 'open';
-  return state === 'paused' ? 'paused' : 'closed';
+  if (state === 'paused') return 'paused';
+  return soon ? 'soon' : 'closed';
 }

@@ -22,7 +22,7 @@ const hardWords = [
   '{{brand}} {{#if name}}',
 ].join('\r\n');
 
-const ways = [
+const ways: Record<string, string>[] = [
   { identity: 'counted', name: 'not said', country: 'KH', words: 'Counted.', language: 'en' },
   {
     identity: 'described',

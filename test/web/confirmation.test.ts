@@ -1,0 +1,170 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { scrub } from '../../src/letters/retention.ts';
+import {
+  campaignPath,
+  confirmationLink,
+  letterFields,
+  lettersOn,
+  mailFor,
+  writeLetters,
+} from '../support/advocate.ts';
+import { formOn } from '../support/form.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { wordsOf } from '../support/visitor.ts';
+
+let instance: Instance;
+beforeAll(async () => {
+  instance = await startInstance();
+  await instance.query("update contact set health = 'suspended'"); // letters wait where they can be looked at
+});
+afterAll(() => instance.close());
+afterEach(() => instance.query("update campaign set state = 'open', opens_at = null, closes_at = null"));
+
+let count = 0;
+/** Letters that wait for their confirmation: its link, and the address it went to. */
+async function write(changes: Record<string, string | string[]> = {}) {
+  count += 1;
+  const email = `writer${count}@mail.example`;
+  await writeLetters(instance.visitor(), { email, brand: ['hm', 'nike'], ...changes });
+  return { email, link: await confirmationLink(instance, email) };
+}
+
+const drafts = async () =>
+  (await instance.query<{ n: number }>("select count(*)::int as n from letter where state = 'draft'"))[0]?.n;
+
+describe('the link in the mail', () => {
+  it('shows what will be sent, and confirms nothing however often it is opened', async () => {
+    const { link } = await write();
+    const before = await drafts();
+    for (let n = 0; n < 5; n += 1) {
+      const page = await instance.visitor().get(link);
+      expect(wordsOf(page)).toContain('Send your 2 letters?');
+      expect(wordsOf(page)).toMatch(/H&M\s+Nike/);
+      const head = await fetch(new URL(link, instance.url), { method: 'HEAD' });
+      expect([head.status, await head.text()]).toEqual([200, '']);
+    }
+    expect(await drafts()).toBe(before);
+  });
+
+  it('confirms when the button on its page is pressed, once for all', async () => {
+    const { link } = await write();
+    const visitor = instance.visitor();
+    const form = formOn(await visitor.get(link), link);
+    const answers = await Promise.all([1, 2, 3].map(() => visitor.post(link, form.fields)));
+    expect(new Set(answers.map(({ status, location }) => `${status} ${location}`)).size).toBe(1);
+    const receipt = await visitor.get(answers[0]?.location ?? '');
+    expect(lettersOn(receipt).map(({ brand }) => brand)).toEqual(['hm', 'nike']);
+    expect((await visitor.get(link)).location).toBe(answers[0]?.location);
+  });
+
+  it('stands in a plain mail that says what it is, from the campaign, to one address', async () => {
+    const { email, link } = await write();
+    const [mail] = await mailFor(instance, email);
+    expect(mail?.from?.value[0]?.address).toBe('notices@outspoken.example');
+    expect(mail?.text).toContain(`${instance.url}${link}`);
+    expect(mail?.text?.match(/https?:/g)).toHaveLength(1);
+    expect(mail?.headers.get('auto-submitted')).toBe('auto-generated');
+    expect(mail?.html).toBe(false);
+    expect(mail?.text).not.toMatch(/H&M|Nike/);
+  });
+
+  it.each([
+    ['was altered', (link: string) => link.replace(/.$/, (last) => (last === 'A' ? 'B' : 'A'))],
+    ['was made up', () => `/confirm/${'A'.repeat(43)}`],
+    ['was cut off', (link: string) => link.slice(0, -5)],
+    ['has something behind it', (link: string) => `${link}x`],
+    ['is the one of the receipt', (link: string) => link.replace('/confirm/', '/r/')],
+  ])('leads to a page that says what to do when it %s', async (_what, alter) => {
+    const { link } = await write();
+    const before = await drafts();
+    for (const page of [
+      await instance.visitor().get(alter(link)),
+      await instance.visitor().post(alter(link)),
+    ]) {
+      expect(page.status).toBe(404);
+      expect(page.html).toMatch(/<h1>[^<]+<\/h1>\s*<p>[^<]+/);
+      expect(page.html).toContain('href="/"');
+    }
+    expect(await drafts()).toBe(before);
+  });
+
+  it('is over after a week, and the letters with it', async () => {
+    const { link, email } = await write();
+    const young = await write();
+    const [row] = await instance.query<{ id: string }>(
+      'select id from advocate order by id desc offset 1 limit 1',
+    );
+    await instance.query(
+      "update advocate set created_at = now() - interval '7 days 1 minute' where id = $1",
+      [row?.id],
+    );
+    await scrub(instance.context.database);
+    for (const page of [await instance.visitor().get(link), await instance.visitor().post(link)]) {
+      expect(page.status).toBe(404);
+      expect(wordsOf(page)).toContain('not confirmed within 7 days are deleted');
+    }
+    expect(await instance.query('select 1 from advocate where id = $1', [row?.id])).toEqual([]);
+    expect(await mailFor(instance, email)).toHaveLength(1);
+    expect((await instance.visitor().get(young.link)).status).toBe(200);
+  });
+});
+
+const stops = [
+  ['is paused', "state = 'paused'", 'This campaign is paused'],
+  ['is closed', "state = 'closed'", 'This campaign is closed'],
+  ['has not begun', "opens_at = now() + interval '1 hour'", 'This campaign has not begun'],
+  ['has ended', "closes_at = now() - interval '1 second'", 'This campaign is closed'],
+] as const;
+
+describe.each(stops)('while the campaign %s', (_what, change, says) => {
+  const stop = () => instance.query(`update campaign set ${change}`);
+
+  it.each(['preview', 'letters'])(
+    'a form that is sent to %s comes back with what was typed',
+    async (path) => {
+      await stop();
+      const before = await drafts();
+      const typed = letterFields({ words: 'Worth keeping', identity: 'named', name: 'Kim', country: 'KH' });
+      const page = await instance.visitor().post(`${campaignPath}/${path}`, typed);
+      expect(page.status).toBe(409);
+      expect(wordsOf(page)).toContain(says);
+      expect(wordsOf(page)).toContain('Your letter was not stored');
+      const { _csrf, ...kept } = formOn(page, `${campaignPath}/preview`).fields;
+      expect(kept).toEqual(
+        Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, [value].flat()])),
+      );
+      expect(await drafts()).toBe(before);
+    },
+  );
+
+  it('nothing can be confirmed, and it can once the campaign is open again', async () => {
+    const { link } = await write();
+    await stop();
+    const before = await drafts();
+    for (const page of [await instance.visitor().get(link), await instance.visitor().post(link)]) {
+      expect(page.status).toBe(410);
+      expect(wordsOf(page)).toContain(says);
+    }
+    expect(await drafts()).toBe(before);
+    await instance.query("update campaign set state = 'open', opens_at = null, closes_at = null");
+    expect((await instance.visitor().post(link)).status).toBe(303);
+  });
+
+  it('its page has no form, and says why', async () => {
+    await stop();
+    const page = await instance.visitor().get(campaignPath);
+    expect(page.status).toBe(200);
+    expect(wordsOf(page)).toContain(says);
+    expect(page.html).not.toContain('<textarea');
+    expect(page.html).not.toContain('href="#write"');
+  });
+});
+
+describe('a campaign that is a draft', () => {
+  it('is not to be seen', async () => {
+    await instance.query("update campaign set state = 'draft'");
+    expect((await instance.visitor().get(campaignPath)).status).toBe(404);
+    expect((await instance.visitor().post(`${campaignPath}/letters`, letterFields())).status).toBe(404);
+    expect((await instance.visitor().get('/')).html).not.toContain(campaignPath);
+  });
+});
