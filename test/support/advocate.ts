@@ -1,6 +1,7 @@
 import { simpleParser } from 'mailparser';
 import type { Instance } from './instance.ts';
-import { fieldOf, type Page, type Visitor } from './visitor.ts';
+import type { TestSmtp } from './smtp.ts';
+import { fieldOf, type Page, unescapeHtml, type Visitor } from './visitor.ts';
 
 export const campaignPath = '/c/speak-out-for-central';
 
@@ -54,23 +55,29 @@ export async function until<Result>(
   }
 }
 
-/** The messages that the catcher holds for an address, oldest first. */
-export async function mailFor(instance: Instance, address: string) {
-  const { catcher } = instance.context;
+/** Where mail arrives: the instance's own catcher, or the SMTP server that stands in for the world. */
+export type Mailboxes = Instance | TestSmtp;
+
+/** The messages that arrived for an address, oldest first. */
+export async function mailFor(mailboxes: Mailboxes, address: string) {
+  const mails = await Promise.all((await arrived(mailboxes)).map((raw) => simpleParser(raw)));
+  return mails.filter((mail) =>
+    [mail.to ?? []].flat().some(({ value }) => value.some((box) => box.address === address)),
+  );
+}
+
+async function arrived(mailboxes: Mailboxes): Promise<Buffer[]> {
+  if ('accepted' in mailboxes) return mailboxes.accepted.map(({ raw }) => raw);
+  const { catcher } = mailboxes.context;
   if (!catcher) throw new Error('this instance has no catcher');
-  const mails = [];
-  for (const id of (await catcher.list()).reverse()) {
-    const mail = await simpleParser((await catcher.read(id)) ?? '');
-    if ([mail.to ?? []].flat().some(({ value }) => value.some((box) => box.address === address)))
-      mails.push(mail);
-  }
-  return mails;
+  const ids = (await catcher.list()).reverse();
+  return Promise.all(ids.map(async (id) => (await catcher.read(id)) ?? Buffer.alloc(0)));
 }
 
 /** The link in the newest confirmation mail to an address, as a path. */
-export async function confirmationLink(instance: Instance, address: string, count = 1): Promise<string> {
+export async function confirmationLink(mailboxes: Mailboxes, address: string, count = 1): Promise<string> {
   const mails = await until(async () => {
-    const found = await mailFor(instance, address);
+    const found = await mailFor(mailboxes, address);
     return found.length >= count ? found : undefined;
   }, `mail ${count} to an advocate`);
   const link = /\/confirm\/[A-Za-z0-9_-]{43}/.exec(mails.at(-1)?.text ?? '')?.[0];
@@ -80,13 +87,17 @@ export async function confirmationLink(instance: Instance, address: string, coun
 
 /** From the form to the private page: writes, reads the mail, presses the button. */
 export async function writeAndConfirm(
-  instance: Instance,
+  mailboxes: Mailboxes,
   visitor: Visitor,
   changes: Record<string, string | string[]> = {},
 ): Promise<string> {
-  const before = (await mailFor(instance, String(changes.email ?? 'advocate@mail.example'))).length;
+  const before = (await mailFor(mailboxes, String(changes.email ?? 'advocate@mail.example'))).length;
   await writeLetters(visitor, changes);
-  const link = await confirmationLink(instance, String(changes.email ?? 'advocate@mail.example'), before + 1);
+  const link = await confirmationLink(
+    mailboxes,
+    String(changes.email ?? 'advocate@mail.example'),
+    before + 1,
+  );
   const confirmed = await visitor.post(link);
   if (confirmed.status !== 303) throw new Error(`not confirmed: ${confirmed.status}`);
   return confirmed.location;
@@ -97,4 +108,18 @@ export function lettersOn(page: Page): { brand: string; state: string; handle: s
   return [...page.html.matchAll(/data-letter="([^"]*)" data-brand="([^"]*)" data-state="([^"]*)"/g)].map(
     ([, handle = '', brand = '', state = '']) => ({ handle, brand, state }),
   );
+}
+
+export type TimelineEvent = { type: string; code: string; host: string; response: string };
+
+/** What a receipt says happened to the letter to a brand, in order. */
+export function timelineOn(page: Page, brand: string): TimelineEvent[] {
+  const letter = page.html
+    .split('<article ')
+    .find((part) => part.includes(`data-brand="${brand}"`))
+    ?.split('</article>')[0];
+  return [...(letter ?? '').matchAll(/<li data-type="[^>]*>/g)].map(([tag]) => {
+    const read = (name: string) => unescapeHtml(new RegExp(`data-${name}="([^"]*)"`).exec(tag)?.[1] ?? '');
+    return { type: read('type'), code: read('code'), host: read('host'), response: read('response') };
+  });
 }

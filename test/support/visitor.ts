@@ -73,3 +73,11 @@ export function wordsOf(page: Page): string {
     page.html.replace(/<(script|style)[\s\S]*?<\/\1>/g, '').replace(/<[^>]+>/g, ' '),
   ).replace(/\s+/g, ' ');
 }
+
+/** A page without what differs from visit to visit: to tell whether two visitors see the same. */
+export function impersonal({ status, html }: Page): string {
+  return `${status} ${html
+    .replace(/nonce="[^"]*"/g, '')
+    .replace(/name="_csrf" value="[^"]*"/g, '')
+    .replace(/[A-Za-z0-9_-]{43}/g, '…')}`;
+}
