@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  confirmationLink,
+  lettersOn,
+  mailFor,
+  timelineOn,
+  until,
+  writeAndConfirm,
+  writeLetters,
+} from '../support/advocate.ts';
+import { formOn } from '../support/form.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { type Visitor, wordsOf } from '../support/visitor.ts';
+
+let instance: Instance;
+beforeAll(async () => {
+  instance = await startInstance();
+});
+afterAll(() => instance.close());
+
+/** Letters to these brands wait, the others go. */
+const hold = (...brands: string[]) =>
+  instance.query(
+    `update contact set health = (case when slug = any ($1::text[]) then 'suspended' else 'good' end)::contact_health
+     from brand where brand.id = brand_id`,
+    [brands],
+  );
+
+let count = 0;
+let email: string;
+let visitor: Visitor;
+beforeEach(() => {
+  count += 1;
+  email = `writer${count}@mail.example`;
+  visitor = instance.visitor();
+});
+
+const states = async (receipt: string) =>
+  lettersOn(await visitor.get(receipt)).map(({ brand, state }) => `${brand} ${state}`);
+
+/** Presses a button of the receipt: its form with another action. */
+async function press(receipt: string, action: string) {
+  const { fields } = formOn(await visitor.get(receipt), `${receipt}/cancel`);
+  return visitor.get((await visitor.post(action, fields)).location);
+}
+
+const arrivedAt = async (brand: string) => (await mailFor(instance, `human-rights@${brand}.example`)).length;
+
+describe('a letter that waits', () => {
+  it('can be taken back, and is never sent', async () => {
+    await hold('puma', 'pvh');
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['puma', 'pvh'] });
+    const [puma] = lettersOn(await visitor.get(receipt));
+    const page = await press(receipt, `${receipt}/letters/${puma?.handle}/cancel`);
+    expect(wordsOf(page)).toContain('One letter was cancelled.');
+    expect(await states(receipt)).toEqual(['puma cancelled', 'pvh ready']);
+    expect(timelineOn(page, 'puma').at(-1)?.type).toBe('cancelled');
+    await hold();
+    await until(async () => (await states(receipt)).includes('pvh accepted'));
+    expect(await states(receipt)).toEqual(['puma cancelled', 'pvh accepted']);
+    expect(await arrivedAt('puma')).toBe(0);
+  });
+
+  it('is taken back together with all others that wait', async () => {
+    await hold('vf', 'gap');
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['hm', 'vf', 'gap'] });
+    await until(async () => (await states(receipt)).includes('hm accepted'));
+    const page = await press(receipt, `${receipt}/cancel`);
+    expect(wordsOf(page)).toContain('2 letters were cancelled.');
+    expect(await states(receipt)).toEqual(['hm accepted', 'gap cancelled', 'vf cancelled']);
+    expect(page.html).not.toContain('Cancel all that still wait');
+  });
+
+  it('can be written anew after it was taken back', async () => {
+    await hold('primark');
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['primark'] });
+    await press(receipt, `${receipt}/cancel`);
+    await hold();
+    const anew = await writeAndConfirm(instance, visitor, { email, brand: ['primark'] });
+    await until(async () => (await states(anew)).includes('primark accepted'));
+    expect(await arrivedAt('primark')).toBe(1);
+  });
+
+  it('is not taken back by opening an address', async () => {
+    await hold('adidas');
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['adidas'] });
+    expect((await visitor.get(`${receipt}/cancel`)).status).toBe(404);
+    await visitor.get(`${receipt}/erase`);
+    expect(await states(receipt)).toEqual(['adidas ready']);
+  });
+});
+
+describe('a letter that was sent', () => {
+  it('cannot be taken back, and the page says so', async () => {
+    await hold();
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['nike'] });
+    await until(async () => (await states(receipt)).includes('nike accepted'));
+    const page = await press(receipt, `${receipt}/cancel`);
+    expect(wordsOf(page)).toContain('Nothing was left to cancel');
+    expect(await states(receipt)).toEqual(['nike accepted']);
+  });
+});
+
+describe('erasing', () => {
+  it('asks first, says what cannot be undone, and then leaves nothing of the person', async () => {
+    await hold('asics');
+    const receipt = await writeAndConfirm(instance, visitor, {
+      email,
+      brand: ['hm', 'asics'],
+      identity: 'named',
+      name: 'Planted Name',
+      words: 'Planted words.',
+    });
+    await until(async () => (await states(receipt)).includes('hm accepted'));
+    const { handle } = lettersOn(await visitor.get(receipt))[0] ?? {};
+    const ask = await visitor.get(`${receipt}/erase`);
+    expect(wordsOf(ask)).toContain('One letter still waits; it will not be sent.');
+    expect(wordsOf(ask)).toContain('Letters that were handed over cannot be called back.');
+    expect(await states(receipt)).toEqual(['hm accepted', 'asics ready']);
+
+    const before = await people();
+    const erased = await visitor.post(`${receipt}/erase`, formOn(ask, `${receipt}/erase`).fields);
+    expect([erased.status, erased.location]).toEqual([303, '/erased']);
+    expect(wordsOf(await visitor.get('/erased'))).toContain('Your data is erased');
+    expect(await people()).toBe(before - 1);
+    expect(await instance.query('select 1 from letter where message_id like $1', [`${handle}%`])).toEqual([]);
+
+    for (const path of [receipt, `${receipt}/erase`, `${receipt}/letters/${handle}`]) {
+      const gone = await visitor.get(path);
+      expect(gone.status).toBe(404);
+      expect(wordsOf(gone)).toContain('There is nothing here');
+    }
+    expect((await visitor.post(`${receipt}/erase`)).status).toBe(404);
+    expect((await visitor.post(`${receipt}/cancel`)).status).toBe(404);
+    const asics = await arrivedAt('asics');
+    await hold();
+    await writeAndConfirm(instance, visitor, { email: `after-${email}`, brand: ['asics'] });
+    await until(async () => (await arrivedAt('asics')) > asics);
+    expect(await arrivedAt('asics')).toBe(asics + 1);
+  });
+
+  it('also ends the link of the mail and the page that waits for it', async () => {
+    const waiting = await writeLetters(visitor, { email, brand: ['hm'] });
+    const link = await confirmationLink(instance, email);
+    const receipt = (await visitor.post(link)).location;
+    await visitor.post(`${receipt}/erase`);
+    expect((await visitor.get(link)).status).toBe(404);
+    expect((await visitor.post(link)).status).toBe(404);
+    expect((await visitor.get(waiting)).status).toBe(404);
+  });
+
+  it('keeps that a letter was sent, so that the same brand does not get a second one', async () => {
+    await hold();
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['tchibo'] });
+    await until(async () => (await states(receipt)).includes('tchibo accepted'));
+    await visitor.post(`${receipt}/erase`);
+    const again = await writeAndConfirm(instance, visitor, { email, brand: ['tchibo'] });
+    expect(await states(again)).toEqual(['tchibo cancelled']);
+    expect(wordsOf(await visitor.get(again))).toContain('already written to this brand');
+  });
+});
+
+const people = async () =>
+  (await instance.query<{ n: number }>('select count(*)::int as n from advocate'))[0]?.n ?? 0;

@@ -1,0 +1,107 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { openStream, type Stream } from '../support/stream.ts';
+import type { Page } from '../support/visitor.ts';
+
+let instance: Instance;
+beforeAll(async () => {
+  instance = await startInstance();
+});
+afterAll(() => instance.close());
+
+const opened: Stream[] = [];
+afterEach(() => {
+  for (const stream of opened.splice(0)) stream.close();
+});
+
+async function listen(receipt: string, headers = {}): Promise<Stream> {
+  const stream = await openStream(`${instance.url}${receipt}/events`, headers);
+  opened.push(stream);
+  return stream;
+}
+
+/** Letters to these brands wait, the others go. */
+const hold = (...brands: string[]) =>
+  instance.query(
+    `update contact set health = (case when slug = any ($1::text[]) then 'suspended' else 'good' end)::contact_health
+     from brand where brand.id = brand_id`,
+    [brands],
+  );
+
+/** What the newest update shows. */
+const shownBy = ({ events }: Stream) =>
+  lettersOn({ html: events.findLast(({ event }) => event === 'letters')?.data ?? '' } as Page).map(
+    ({ brand, state }) => `${brand} ${state}`,
+  );
+
+describe('an open receipt', () => {
+  it('hears when a letter moves, and sees what the page itself would show', async () => {
+    await hold('hm', 'nike');
+    const receipt = await writeAndConfirm(instance, instance.visitor(), {
+      email: 'watcher@mail.example',
+      brand: ['hm', 'nike'],
+    });
+    const [one, other] = [await listen(receipt), await listen(receipt)];
+    expect(one.status).toBe(200);
+    expect(one.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(one.headers.get('cache-control')).toBe('no-store');
+    await until(async () => shownBy(one).length === 2);
+    expect(shownBy(one)).toEqual(['hm ready', 'nike ready']);
+
+    await hold('nike');
+    await until(async () => shownBy(one).includes('hm accepted'), 'the accepted letter in the stream');
+    await until(async () => shownBy(other).includes('hm accepted'), 'the same in the other stream');
+    await instance.visitor().post(`${receipt}/cancel`);
+    await until(async () => shownBy(one).includes('nike cancelled'), 'the cancelled letter in the stream');
+
+    const page = await instance.visitor().get(receipt);
+    const updated = one.events.findLast(({ event }) => event === 'letters')?.data ?? '';
+    expect(page.html).toContain(updated.trim());
+  });
+
+  it('hears nothing about the letters of others', async () => {
+    await hold('hm');
+    const [mine, theirs] = [
+      await writeAndConfirm(instance, instance.visitor(), { email: 'me@mail.example' }),
+      await writeAndConfirm(instance, instance.visitor(), { email: 'them@mail.example' }),
+    ];
+    const [stream, other] = [await listen(mine), await listen(theirs)];
+    await until(async () => stream.events.length > 0 && other.events.length > 0);
+    const before = stream.events.length;
+    await instance.visitor().post(`${theirs}/cancel`);
+    await until(async () => shownBy(other).includes('hm cancelled'));
+    expect(stream.events).toHaveLength(before);
+    expect(shownBy(stream)).toEqual(['hm ready']);
+  });
+
+  it('hears that it is gone, and is not kept open', async () => {
+    await hold('hm');
+    const receipt = await writeAndConfirm(instance, instance.visitor(), { email: 'leaver@mail.example' });
+    const stream = await listen(receipt);
+    await until(async () => stream.events.length > 0);
+    await instance.visitor().post(`${receipt}/erase`);
+    await stream.ended;
+    expect(stream.events.at(-1)?.event).toBe('gone');
+    const again = await listen(receipt);
+    expect(again.status).toBe(204); // with which a browser stops asking
+  });
+
+  it('is told nothing for a token that does not exist', async () => {
+    const stream = await listen(`/r/${'A'.repeat(43)}`);
+    expect(stream.status).toBe(204);
+    await stream.ended;
+    expect(stream.events).toEqual([]);
+  });
+});
+
+describe('an instance that stops', () => {
+  it('does not wait for those who watch', async () => {
+    const stopping = await startInstance();
+    const receipt = await writeAndConfirm(stopping, stopping.visitor(), { email: 'last@mail.example' });
+    const stream = await openStream(`${stopping.url}${receipt}/events`);
+    await until(async () => stream.events.length > 0);
+    await stopping.close();
+    await stream.ended;
+  });
+});
