@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { looksLikeToken } from '../people/token.ts';
 import { createCsrf } from './csrf.ts';
 import { explain, tooMany } from './faults.ts';
-import { assets, securityHeaders } from './headers.ts';
+import { assets, neverStored, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
 import { createPages, languageCookie } from './page.ts';
 import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } from './public/campaign.ts';
@@ -38,15 +38,16 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.set('query parser', 'simple');
 
   app.use(logRequests(log));
-  app.get('/healthz', health);
-  app.get('/readyz', readiness(context));
-  app.use('/assets', assets());
   app.use(securityHeaders(secure));
   app.use(cookieParser());
+  app.use('/assets', assets());
+  app.use(neverStored);
+  app.get('/healthz', health);
+  app.get('/readyz', readiness(context));
   app.use(limit('pages', tooMany(pages)));
   app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
   app.use(csrf.protect);
-  app.use(chooseLanguage(context));
+  app.use(chooseLanguage(context, secure));
   app.param('token', (_request, _response, next, token) =>
     next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')),
   );
@@ -110,14 +111,17 @@ function logRequests(log: Context['log']): RequestHandler {
 }
 
 /** A body is a form or it is refused, before anything reads it. */
-const formsOnly: RequestHandler = (request, _response, next) => {
+const formsOnly: RequestHandler = (request, response, next) => {
   const safe = request.method === 'GET' || request.method === 'HEAD';
-  if (!safe && request.method !== 'POST') return next(new Refusal(405, 'badRequest'));
+  if (!safe && request.method !== 'POST') {
+    response.set('Allow', 'GET, HEAD, POST'); // RFC 9110 section 15.5.6
+    return next(new Refusal(405, 'badRequest'));
+  }
   next(safe || request.is('application/x-www-form-urlencoded') ? undefined : new Refusal(415, 'mediaType'));
 };
 
 /** `?lang=xx` is remembered in a cookie, and disappears from the address. */
-function chooseLanguage({ locales }: Context): RequestHandler {
+function chooseLanguage({ locales }: Context, secure: boolean): RequestHandler {
   return (request, response, next) => {
     const wanted = request.query.lang;
     if (wanted === undefined || request.method !== 'GET') return next();
@@ -125,9 +129,11 @@ function chooseLanguage({ locales }: Context): RequestHandler {
       response.cookie(languageCookie, wanted, {
         sameSite: 'lax',
         httpOnly: true,
+        secure,
         maxAge: 180 * 24 * 60 * 60 * 1000,
       });
     }
-    response.redirect(303, request.path);
+    // a path that begins with two slashes (browsers take a backslash for one) would lead to another host
+    response.redirect(303, request.path.replace(/^[/\\]+/, '/'));
   };
 }

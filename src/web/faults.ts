@@ -22,24 +22,35 @@ function sendFault(
   const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) =>
     locale.text(key, { minutes }),
   );
-  pages.send(request, response, 'fault', { title, text }, status);
+  const again = status >= 500 ? repeat(request) : undefined;
+  pages.send(request, response, 'fault', { title, text, again }, status);
+}
+
+/** What it takes to ask the same once more, so that a failure of ours costs nobody what they typed. */
+function repeat({ method, path, body }: Request) {
+  const fields = Object.entries((body ?? {}) as Record<string, string | string[]>)
+    .filter(([name]) => name !== '_csrf')
+    .flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));
+  return { action: path, posts: method === 'POST', fields };
 }
 
 /** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */
 export function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
   return (error, request, response, next) => {
-    const { status, fault } = refusalOf(error);
+    const { status, fault } = refusalOf(error, request.method);
     if (status >= 500) log.error({ err: error, route: request.route?.path }, 'a request failed');
     if (response.headersSent) return next(error);
     sendFault(pages, request, response, status, fault);
   };
 }
 
-function refusalOf(error: unknown): { status: number; fault: Fault } {
+function refusalOf(error: unknown, method: string): { status: number; fault: Fault } {
   if (error instanceof Refusal) return error;
   if (isConnectionLoss(error)) return { status: 503, fault: 'away' };
   const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
   if (status === 413) return { status, fault: 'tooLarge' };
-  if (typeof status === 'number' && status >= 400 && status < 500) return { status, fault: 'badRequest' };
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return { status, fault: method === 'POST' ? 'badRequest' : 'notFound' };
+  }
   return { status: 500, fault: 'broken' };
 }

@@ -4,6 +4,7 @@ import express, { type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { projectRoot } from '../root.ts';
 
+/** Styles, fonts, the script: the same for everybody, so they may be kept. */
 export function assets(): RequestHandler {
   const router = express.Router();
   const options = { maxAge: '1h', index: false, redirect: false } as const;
@@ -19,11 +20,16 @@ export function assets(): RequestHandler {
   return router;
 }
 
-/** Nothing is loaded from elsewhere, nothing is framed, no page is stored, and no link tells where it was. */
+/** A page can hold what only its reader may know, so no browser and no proxy shall store it. */
+export const neverStored: RequestHandler = (_request, response, next) => {
+  response.set('Cache-Control', 'no-store');
+  next();
+};
+
+/** Nothing is loaded from elsewhere, nothing is framed, and no link tells where it was. */
 export function securityHeaders(secure: boolean): RequestHandler[] {
   const nonce: RequestHandler = (_request, response, next) => {
     response.locals.nonce = randomBytes(16).toString('base64');
-    response.set('Cache-Control', 'no-store');
     next();
   };
   const withNonce = (_request: unknown, response: unknown) =>
