@@ -149,7 +149,10 @@ type Failure = { stage: Stage; error: unknown; handedOver: boolean; host: string
 function outcomeOf({ stage, error, handedOver, host }: Failure): Outcome {
   const { responseCode, response } = error as { responseCode?: number; response?: string };
   const unsendable = responseCode === undefined && ['EENVELOPE', 'EMESSAGE'].includes(codeOf(error) ?? '');
-  return describe(judge({ stage, reply: responseCode, handedOver, unsendable }), host, response);
+  return {
+    ...describe(judge({ stage, reply: responseCode, handedOver, unsendable }), host, response),
+    stage,
+  };
 }
 
 function describe(kind: Outcome['kind'], host: string, response: string | undefined): Outcome {

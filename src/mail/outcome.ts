@@ -26,6 +26,8 @@ export type Outcome = {
   response?: string;
   /** The name that the server gave itself, or the one that we called. */
   host?: string;
+  /** Of an attempt that failed: how far it had come, which tells the relay's trouble from the receiver's. */
+  stage?: Stage;
 };
 
 type Row = { when: string; holds: (facts: Facts) => boolean; outcome: OutcomeKind };
