@@ -169,6 +169,7 @@ async function measure(
     DATABASE_URL: databaseUrl,
     APP_KEY: appKey,
     SMTP_URL: sink.url,
+    MAIL_RECIPIENTS: '*',
     PUBLIC_URL: 'http://127.0.0.1',
     MAIL_DOMAIN: 'outspoken.example',
     LOG_LEVEL: 'error',

@@ -23,6 +23,8 @@ export type Config = {
   /** Where people reach the pages, without a trailing slash; absent: whatever address the server got. */
   publicUrl?: string;
   mailDomain: string;
+  /** Whom mail may reach: addresses, domains (`@example.org`) or `*`, in lower case; none: nobody. */
+  mailRecipients: string[];
   trustProxy: number;
   logLevel: string;
   /** Create the first campaign where there is none. */
@@ -43,6 +45,8 @@ export const variables = {
   APP_KEY: 'master key, VERSION:BASE64 of 32 bytes, newest first, comma-separated; needed with DATABASE_URL',
   PUBLIC_URL: 'where people reach the pages, https://…; needed with SMTP_URL',
   MAIL_DOMAIN: 'domain of From, Reply-To and Return-Path; needed with SMTP_URL',
+  MAIL_RECIPIENTS:
+    'whom mail may reach: * (everybody), or addresses and domains (@example.org), comma-separated; unset with SMTP_URL: nobody, letters wait',
   TRUST_PROXY: 'how many reverse proxies stand in front (default 0)',
   LOG_LEVEL: 'fatal, error, warn, info, debug or silent (default info)',
   SEED: 'true: create the first campaign where there is none (default: only in the embedded default)',
@@ -77,6 +81,17 @@ const domain = z
   .regex(
     /^(?=.{1,190}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$/,
     'must be a domain name such as letters.example.org',
+  );
+
+/** `*`, or `person@example.org,@example.org` and so on. */
+const recipients = z
+  .string()
+  .toLowerCase()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .refine(
+    (list) =>
+      (list.length === 1 && list[0] === '*') || list.every((one) => /^[^\s@*]*@[a-z0-9.-]+$/.test(one)),
+    'must be * (everybody) or a comma-separated list of addresses and domains such as @example.org',
   );
 
 const makeKey = 'make one with: echo "1:$(openssl rand -base64 32)"';
@@ -129,6 +144,7 @@ const schema = z.object({
     .transform((text) => text.replace(/\/+$/, ''))
     .optional(),
   MAIL_DOMAIN: domain.optional(),
+  MAIL_RECIPIENTS: recipients.optional(),
   TRUST_PROXY: whole(0, 10).default(0),
   LOG_LEVEL: z
     .enum(
@@ -172,6 +188,8 @@ export function readConfig(environment: Environment, roleNames: string[] = []): 
     appKeys: values.APP_KEY,
     publicUrl: values.PUBLIC_URL,
     mailDomain: values.MAIL_DOMAIN ?? 'outspoken.example',
+    // mail that goes into the catcher reaches nobody
+    mailRecipients: values.MAIL_RECIPIENTS ?? (values.SMTP_URL ? [] : ['*']),
     trustProxy: values.TRUST_PROXY,
     logLevel: values.LOG_LEVEL,
     seed: values.SEED === undefined ? values.DATABASE_URL === undefined : values.SEED === 'true',

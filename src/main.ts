@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     say(
       `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context)}`,
     );
+    if (config.roles.includes('worker')) warnOfGuard(config.mailRecipients);
     await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
     say('Outspoken is stopping: letters in flight are finished first.');
   } finally {
@@ -53,6 +54,15 @@ function hintsFor(config: Config, context: Context): string {
     ...(config.roles.includes('web') ? [] : [`role: ${config.roles.join(', ')}`]),
   ];
   return parts.length > 0 ? `  (${parts.join(', ')})` : '';
+}
+
+function warnOfGuard(recipients: string[]): void {
+  if (recipients.includes('*')) return;
+  say(
+    recipients.length > 0
+      ? 'Mail goes only to the addresses and domains of MAIL_RECIPIENTS; everything else waits.'
+      : 'No mail is sent: MAIL_RECIPIENTS is empty, so everything waits. Set it to * to write to everybody, or to a list of addresses and domains.',
+  );
 }
 
 function waitForSignal(): Promise<void> {

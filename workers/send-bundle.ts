@@ -3,6 +3,7 @@ import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createMailer } from '../src/mail/mailer.ts';
+import { guardRecipients } from '../src/mail/recipients.ts';
 import type { JobQueue } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
@@ -20,7 +21,11 @@ export function startSendingBundles(
   { workerId, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
-  const mailer = createMailer({ url: context.smtpUrl as string, connections: inTheAir });
+  const mailer = createMailer({
+    url: context.smtpUrl as string,
+    guard: guardRecipients(config.mailRecipients),
+    connections: inTheAir,
+  });
   const places = createPlaces(inTheAir);
   const bundles = openBundles(database, workerId, log);
   const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };

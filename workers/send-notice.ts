@@ -1,5 +1,6 @@
 import type { Context } from '../src/context.ts';
 import { createMailer } from '../src/mail/mailer.ts';
+import { guardRecipients } from '../src/mail/recipients.ts';
 import { sendNotice } from '../src/notices/send-notice.ts';
 import type { JobQueue } from './queue.ts';
 
@@ -8,7 +9,11 @@ const atOnce = 4;
 /** Takes notices from the queue and sends them. */
 export function startSendingNotices(context: Context, queue: JobQueue) {
   const { database, vault, locales, log, config, site } = context;
-  const mailer = createMailer({ url: context.smtpUrl as string, connections: atOnce });
+  const mailer = createMailer({
+    url: context.smtpUrl as string,
+    guard: guardRecipients(config.mailRecipients),
+    connections: atOnce,
+  });
   const worker = queue.work(
     (id) =>
       sendNotice(

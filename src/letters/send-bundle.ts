@@ -1,6 +1,7 @@
 import type { Wordings } from '../campaigns/wordings.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
+import { stoppedByGuard } from '../mail/recipients.ts';
 import { sha256, type Vault } from '../people/vault.ts';
 import type { BundleRow, BundleStore, Claimed, Sent } from './bundle-store.ts';
 import { startFlight } from './flight.ts';
@@ -83,6 +84,10 @@ async function sendLetter(
   const { message, from } = written;
   try {
     const outcome = await mailer.send({ from, to: bundle.address }, message);
+    if (outcome === stoppedByGuard) {
+      log.info({ letter: id }, 'a letter was not sent: MAIL_RECIPIENTS does not have its address');
+      return { id, tries, outcome };
+    }
     return { id, tries, outcome, hash: sha256(message) };
   } catch (error) {
     log.error({ letter: id, err: error }, 'sending a letter failed in an unexpected way');

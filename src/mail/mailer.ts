@@ -1,5 +1,6 @@
 import { type Envelope, type Line, openLine } from './line.ts';
 import type { Outcome } from './outcome.ts';
+import { type Guard, stoppedByGuard } from './recipients.ts';
 import { readRelay } from './relay.ts';
 
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
@@ -11,6 +12,8 @@ export type Mailer = {
 export type MailerOptions = {
   /** smtp://[user:password@]host[:port][?tls=required|optional|off] or smtps://… */
   url: string;
+  /** Whom it may write to. */
+  guard?: Guard;
   /** How many connections are open at most. */
   connections?: number;
   /** How long an unused connection is kept, in milliseconds. */
@@ -31,6 +34,7 @@ const tenMinutes = 10 * 60_000;
  */
 export function createMailer({
   url,
+  guard = () => true,
   connections = 5,
   idle = 30_000,
   silence = tenMinutes,
@@ -91,7 +95,9 @@ export function createMailer({
   }
 
   return {
-    send: (envelope, bytes) => attempt(envelope, bytes, true),
+    async send(envelope, bytes) {
+      return guard(envelope.to) ? attempt(envelope, bytes, true) : stoppedByGuard;
+    },
     async close() {
       closed = true;
       for (const line of free.splice(0)) {

@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import { encodeMessage } from '../mail/message.ts';
 import type { Outcome } from '../mail/outcome.ts';
+import { stoppedByGuard } from '../mail/recipients.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
 import { mintToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
@@ -66,7 +67,9 @@ export async function sendNotice(sending: NoticeSending, noticeId: string): Prom
     outcome = { kind: 'try again' };
   }
   const state = stateAfter(outcome, notice.tries);
-  if (state !== 'accepted')
+  if (outcome === stoppedByGuard)
+    log.info({ notice: noticeId }, 'a notice was not sent: MAIL_RECIPIENTS does not have its address');
+  else if (state !== 'accepted')
     log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
   await database.rows(record, [noticeId, state, waitAfter(notice.tries)]);
 }

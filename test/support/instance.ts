@@ -53,6 +53,7 @@ export async function startInstance({
     smtpUrl,
     appKeys: [{ version: 1, key: randomBytes(32) }],
     mailDomain: 'outspoken.example',
+    mailRecipients: ['*'],
     trustProxy: 0,
     logLevel: process.env.TEST_LOG_LEVEL ?? 'silent',
     seed: true,

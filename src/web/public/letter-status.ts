@@ -60,7 +60,8 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
       response: event.response ?? '',
       text: locale.text(`receipt.event.${event.type}`, {
         host: event.host ?? '',
-        said: event.response === null ? 'no' : 'yes',
+        // without a host no server was asked: the words, if there are any, are ours
+        said: event.host === null ? 'ours' : event.response === null ? 'no' : 'yes',
       }),
     })),
   };
