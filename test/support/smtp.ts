@@ -3,13 +3,14 @@ import { createServer, type Socket } from 'node:net';
 /** Where a conversation stands when a script may interfere. `body`: the first bytes of the message were read. */
 export type Moment = 'connect' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'rset';
 
-/** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever. */
+/** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever; `until`: later. */
 export type Action =
   | { reply: string }
   | { reply: string; hangUp: true }
   | { cut: 'fin' | 'rst' }
   | { hang: true }
-  | { wait: number };
+  | { wait: number }
+  | { until: Promise<unknown> };
 
 export type Caught = { from: string; to: string[]; raw: Buffer; at: number };
 
@@ -18,6 +19,8 @@ export type TestSmtp = {
   port: number;
   /** Messages that were answered with 250, in order. */
   accepted: Caught[];
+  /** Messages that were read up to the final dot, whatever was answered, in order. */
+  handedOver: Caught[];
   /** Connections made so far. */
   connections: number;
   /** Changes the script; undefined: an ordinary server. */
@@ -42,6 +45,7 @@ export async function startSmtp({
 }: Options = {}): Promise<TestSmtp> {
   let current = script;
   const accepted: Caught[] = [];
+  const handedOver: Caught[] = [];
   const counts = new Map<Moment, number>();
   const sockets = new Set<Socket>();
 
@@ -74,6 +78,7 @@ export async function startSmtp({
       return 'over';
     }
     if (action && 'wait' in action) await new Promise((resolve) => setTimeout(resolve, action.wait));
+    if (action && 'until' in action) await action.until;
     const said = action && 'reply' in action ? action.reply : reply;
     if (said) socket.write(`${said}\r\n`);
     if (action && 'hangUp' in action) {
@@ -113,6 +118,7 @@ export async function startSmtp({
         if (done === 'ours' && to.length > 0) {
           const raw = await reader.message(async () => (await answer(socket, 'body', '', to)) !== 'over');
           if (!raw) return;
+          handedOver.push({ from, to, raw, at: Date.now() });
           done = await answer(socket, 'dot', `250 2.0.0 ok queued as Q${accepted.length + 1}`, to, raw);
           if (done === 'ours') accepted.push({ from, to, raw, at: Date.now() });
         }
@@ -132,6 +138,7 @@ export async function startSmtp({
     url: `smtp://127.0.0.1:${address.port}?tls=off`,
     port: address.port,
     accepted,
+    handedOver,
     connections: 0,
     script(next) {
       current = next;

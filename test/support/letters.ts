@@ -1,0 +1,198 @@
+import { randomBytes } from 'node:crypto';
+import { brandsOf, findCampaign } from '../../src/campaigns/campaign-store.ts';
+import { fingerprintKeyPlace } from '../../src/campaigns/fingerprint.ts';
+import { submissionKey } from '../../src/letters/submission.ts';
+import { sameMailbox } from '../../src/people/address.ts';
+import { keyedHash } from '../../src/people/vault.ts';
+import { lettersOn, until } from './advocate.ts';
+import type { Instance } from './instance.ts';
+import type { Caught, TestSmtp } from './smtp.ts';
+
+/** A person whose letters are on their way; `receipt` is the path of their private page. */
+export type Writer = { address: string; confirm: string; receipt: string };
+
+type Crowd = { people: number; brands: string[]; campaign?: string; confirmed?: boolean };
+
+/**
+ * Letters of many people, stored and confirmed as the web role does it, but without a form each: the limits
+ * on forms are there to stop exactly this. Nobody gets a confirmation mail, so that all mail is letters.
+ */
+export async function writeMany(
+  { context }: Instance,
+  { people, brands, campaign: slug = 'speak-out-for-central', confirmed = true }: Crowd,
+): Promise<Writer[]> {
+  const { database, vault, wordings, config, hint } = context;
+  const campaign = await findCampaign(database, slug, config.mailDomain);
+  if (!campaign) throw new Error(`there is no campaign ${slug}`);
+  const known = await brandsOf(database, campaign.id);
+  const picked = known.filter((brand) => brands.includes(brand.slug));
+  if (picked.length !== brands.length) throw new Error('a brand is not of this campaign');
+  const wording = (await wordings.newest(campaign.id)).find(({ language }) => language === 'en');
+  if (!wording) throw new Error('there is no English wording');
+
+  const crowd = randomBytes(4).toString('hex');
+  const addresses = Array.from({ length: people }, (_, n) => `person-${n}-${crowd}@mail.example`);
+  await database.pool.query(
+    'insert into confirmation_cap select unnest($1::bytea[]), array[now(), now(), now()]',
+    [addresses.map((address) => keyedHash(vault.keyFor('address cap'), sameMailbox(address), 16))],
+  );
+  const writers: Writer[] = [];
+  const waiting = [...addresses];
+  const write = async () => {
+    for (let address = waiting.shift(); address; address = waiting.shift()) {
+      const submission = {
+        key: submissionKey(vault, randomBytes(18).toString('base64url'), address),
+        campaign,
+        brands: picked,
+        wording,
+        identity: 'counted' as const,
+        said: { reasons: ['customer'] },
+        address,
+      };
+      const { confirm, receipt } = await context.writeLetters({ submission, language: 'en' });
+      if (confirmed) await context.confirmLetters(confirm);
+      writers.push({ address, confirm, receipt: `/r/${receipt}` });
+    }
+  };
+  await Promise.all(Array.from({ length: 6 }, write));
+  if (confirmed) hint();
+  return writers;
+}
+
+/** A second campaign with brands of its own, `<slug>-1` and so on; the words are those of the first. */
+export async function addCampaign({ context, query }: Instance, slug: string, brands = 1): Promise<string[]> {
+  const key = context.vault.mintKey(fingerprintKeyPlace(slug));
+  await query(
+    `insert into campaign (slug, state, texts, fingerprint_key, key_version)
+     select $1, 'open', texts, $2, $3 from campaign order by id limit 1`,
+    [slug, key.wrapped, key.version],
+  );
+  const slugs = Array.from({ length: brands }, (_, n) => `${slug}-${n + 1}`);
+  await query(
+    `with made as (insert into brand (slug, name) select slug, slug from unnest($2::text[]) slug returning id, slug),
+     reached as (
+       insert into contact (brand_id, kind, address)
+       select id, 'email', 'human-rights@' || slug || '.example' from made
+       returning id, brand_id
+     )
+     insert into campaign_brand (campaign_id, brand_id, contact_id, position, lists)
+     select campaign.id, brand_id, reached.id, brand_id, (select lists from campaign_brand limit 1)
+     from reached, campaign where campaign.slug = $1`,
+    [slug, slugs],
+  );
+  await query(
+    `insert into wording (campaign_id, language, version, sender, subject, body, passages)
+     select (select id from campaign where slug = $1), language, 1, sender, subject, body, passages
+     from wording where language = 'en' order by id limit 1`,
+    [slug],
+  );
+  return slugs;
+}
+
+/** How many letters are in each state. */
+export async function stateCounts(instance: Pick<Instance, 'query'>): Promise<Record<string, number>> {
+  const rows = await instance.query<{ state: string; n: number }>(
+    'select state::text, count(*)::int as n from letter group by state',
+  );
+  return Object.fromEntries(rows.map(({ state, n }) => [state, n]));
+}
+
+/** Waits until the letters stand exactly so. */
+export async function untilStates(
+  instance: Pick<Instance, 'query'>,
+  wanted: Record<string, number>,
+  patience = 60_000,
+): Promise<void> {
+  const same = (counts: Record<string, number>) =>
+    Object.keys({ ...wanted, ...counts }).every((state) => (counts[state] ?? 0) === (wanted[state] ?? 0));
+  let last: Record<string, number> = {};
+  await until(
+    async () => {
+      last = await stateCounts(instance);
+      return same(last);
+    },
+    'states',
+    patience,
+  ).catch(() => {
+    throw new Error(`waited in vain for ${JSON.stringify(wanted)}; the letters are ${JSON.stringify(last)}`);
+  });
+}
+
+/** Waits until no letter waits or is on its way any more, and says how they stand. */
+export async function untilAllEnded(
+  instance: Pick<Instance, 'query'>,
+  patience = 60_000,
+): Promise<Record<string, number>> {
+  const underway = ['ready', 'queued', 'sending', 'deferred'];
+  let counts: Record<string, number> = {};
+  await until(
+    async () => {
+      counts = await stateCounts(instance);
+      return !underway.some((state) => counts[state]);
+    },
+    'an end of all letters',
+    patience,
+  ).catch(() => {
+    throw new Error(`waited in vain for an end; the letters are ${JSON.stringify(counts)}`);
+  });
+  return counts;
+}
+
+/** Makes letters that are to be tried again later fall due now. */
+export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<void> {
+  await query(
+    `with moved as (
+       update waiting_letter set due_at = now() - interval '1 second' where deferred returning letter_id, due_at
+     )
+     update letter set due_at = moved.due_at from moved where letter.id = moved.letter_id`,
+  );
+}
+
+/** How the letters of one person stand, by brand, as their private page says. */
+export async function statesOf(instance: Instance, writer: Writer): Promise<Record<string, string>> {
+  const page = await instance.visitor().get(writer.receipt);
+  return Object.fromEntries(lettersOn(page).map(({ brand, state }) => [brand, state]));
+}
+
+/** The letters among the messages: their Return-Path is a letter's (`b.`), a notice's is not. */
+export function lettersAmong(messages: readonly Caught[]): Caught[] {
+  return messages.filter(({ from }) => from.startsWith('b.'));
+}
+
+export function messageIdOf({ raw }: Pick<Caught, 'raw'>): string {
+  return /^Message-ID:\s*<([^>]+)>/im.exec(raw.toString('latin1'))?.[1] ?? '';
+}
+
+/** How often each letter was handed over to the mail server in full, by Message-ID. */
+export function timesHandedOver(smtp: TestSmtp): Map<string, number> {
+  const times = new Map<string, number>();
+  for (const message of lettersAmong(smtp.handedOver)) {
+    times.set(messageIdOf(message), (times.get(messageIdOf(message)) ?? 0) + 1);
+  }
+  return times;
+}
+
+/** Message-IDs that were handed over more than once. */
+export function sentTwice(smtp: TestSmtp): string[] {
+  return [...timesHandedOver(smtp)].filter(([, times]) => times > 1).map(([id]) => id);
+}
+
+/** The Message-IDs of all letters that are in a state. */
+export async function messageIdsIn({ query }: Pick<Instance, 'query'>, state: string): Promise<string[]> {
+  const rows = await query<{ message_id: string }>(
+    'select message_id from letter where state::text = $1 order by message_id',
+    [state],
+  );
+  return rows.map(({ message_id }) => message_id);
+}
+
+/** Something that others wait for until it is opened. */
+export function gate(): { opened: Promise<void>; open(): void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
+
+export const addressOf = (brand: string) => `human-rights@${brand}.example`;
