@@ -3,10 +3,11 @@ import { brandsOf, findCampaign } from '../src/campaigns/campaign-store.ts';
 import { openWordings } from '../src/campaigns/wordings.ts';
 import { readMasterKeys } from '../src/config.ts';
 import { openDatabase } from '../src/db/database.ts';
+import { gather } from '../src/db/gather.ts';
 import { createHint } from '../src/db/hint.ts';
 import { confirmLetters } from '../src/letters/confirm-letters.ts';
 import { type Submission, submissionKey } from '../src/letters/submission.ts';
-import { writeLetters } from '../src/letters/write-letters.ts';
+import { type Written, writeLetters } from '../src/letters/write-letters.ts';
 import { createVault } from '../src/people/vault.ts';
 
 /**
@@ -21,6 +22,9 @@ const atOnce = 8;
 const database = openDatabase(process.env.DATABASE_URL as string, atOnce);
 const vault = createVault(readMasterKeys(process.env.APP_KEY as string) ?? []);
 const hint = createHint(database);
+// as createContext does it
+const write = gather((all: Written[]) => writeLetters(database, vault, all), 32);
+const confirmOne = gather((tokens: string[]) => confirmLetters(database, vault, tokens), 32);
 const campaign = await findCampaign(database, 'bench', mailDomain);
 if (!campaign) throw new Error('the bench campaign is missing');
 const brands = await brandsOf(database, campaign.id);
@@ -51,8 +55,8 @@ async function visit(): Promise<void> {
       said: { reasons: ['customer'] },
       address: `advocate-${n}@mail.example`,
     };
-    const { confirm } = await writeLetters(database, vault, submission, 'en');
-    await confirmLetters(database, vault, confirm);
+    const { confirm } = await write({ submission, language: 'en' });
+    await confirmOne(confirm);
     hint();
   }
 }

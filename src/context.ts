@@ -5,14 +5,20 @@ import { seedFirstCampaign } from './campaigns/seed.ts';
 import { openWordings } from './campaigns/wordings.ts';
 import { type Config, type MasterKey, readMasterKeys } from './config.ts';
 import { openDatabase } from './db/database.ts';
+import { gather } from './db/gather.ts';
 import { createHint } from './db/hint.ts';
 import { migrate } from './db/migrate.ts';
 import { type Catcher, startCatcher } from './embedded/catcher.ts';
 import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
+import { confirmLetters } from './letters/confirm-letters.ts';
+import { type Written, writeLetters } from './letters/write-letters.ts';
 import { loadLocales } from './locale/locale.ts';
 import type { Logger } from './log.ts';
 import { createVault } from './people/vault.ts';
+
+/** How many visitors' letters one statement carries at most. */
+const atOnce = 32;
 
 /** What requests and jobs need, passed to them explicitly. */
 export type Context = Awaited<ReturnType<typeof createContext>>;
@@ -63,6 +69,9 @@ export async function createContext(config: Config, log: Logger) {
       locales: await loadLocales(),
       wordings: openWordings(database),
       hint: createHint(database),
+      /** Stores letters and, once their address is confirmed, makes them ready; many visitors at a time. */
+      writeLetters: gather((all: Written[]) => writeLetters(database, vault, all), atOnce),
+      confirmLetters: gather((tokens: string[]) => confirmLetters(database, vault, tokens), atOnce),
       /** Where people reach the pages; the web role corrects it once it knows its port. */
       site: { url: config.publicUrl ?? `http://${config.host}:${config.port}` },
       /** Resolves when a part that should run has ended by itself. */

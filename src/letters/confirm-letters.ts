@@ -1,12 +1,13 @@
 import { isOpen } from '../campaigns/campaign-store.ts';
 import { fingerprints } from '../campaigns/fingerprint.ts';
-import { type Database, type Queryable, statement } from '../db/database.ts';
+import { type Queryable, statement } from '../db/database.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
 
 type Row = Sealed & {
+  confirm_hash: Buffer;
   id: string;
   address: Buffer;
   tokens: Buffer;
@@ -22,13 +23,13 @@ type Row = Sealed & {
 };
 
 const findByConfirmToken = statement<Row>(`
-  select advocate.id::text, submission, data_key, advocate.key_version, address, tokens,
+  select confirm_hash, advocate.id::text, submission, data_key, advocate.key_version, address, tokens,
     confirmed_at is not null as confirmed, campaign.id as campaign_id, slug, ${isOpen} as open,
     fingerprint_key, campaign.key_version as fingerprint_key_version,
     array(select id::text from letter where advocate_id = advocate.id and state = 'draft' order by id) as ids,
     array(select brand_id from letter where advocate_id = advocate.id and state = 'draft' order by id) as brand_ids
   from advocate join campaign on campaign.id = campaign_id
-  where confirm_hash = $1`);
+  where confirm_hash = any ($1::bytea[])`);
 
 const brandNames = statement<{ id: number; name: string }>(
   'select id, name from brand where id = any ($1::int[])',
@@ -38,19 +39,25 @@ const known = statement<{ fingerprint: Buffer }>(`
   select fingerprint from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
 
 // A fingerprint that is already there marks a letter that was already written: it is taken out, not sent twice.
-const confirm = statement<{ confirmed: number }>(`
+// Of two that are new in this very statement the first one counts.
+const confirm = statement(`
   with wanted as (
-    select id, substring($4::bytea from (16 * (n - 1) + 1)::int for 16) as fingerprint
-    from unnest($3::bigint[]) with ordinality as draft (id, n)
+    select id, campaign_id, n, substring($3::bytea from (16 * (n - 1) + 1)::int for 16) as fingerprint
+    from unnest($1::bigint[], $2::int[]) with ordinality as draft (id, campaign_id, n)
   ),
   fresh as (
-    insert into letter_fingerprint (campaign_id, fingerprint) select $1, fingerprint from wanted
+    insert into letter_fingerprint (campaign_id, fingerprint) select campaign_id, fingerprint from wanted
     on conflict do nothing
     returning fingerprint
   ),
+  judged as (
+    select id, fingerprint in (select fingerprint from fresh)
+      and row_number() over (partition by fingerprint order by n) = 1 as is_first
+    from wanted
+  ),
   ${moveLetters('confirm', {
     name: 'ready',
-    chosen: 'select wanted.id from wanted join fresh using (fingerprint)',
+    chosen: 'select id from judged where is_first',
     set: 'due_at = now()',
     returning: 'id, campaign_id, brand_id, due_at',
   })},
@@ -60,23 +67,21 @@ const confirm = statement<{ confirmed: number }>(`
   ),
   ${moveLetters('findDuplicate', {
     name: 'duplicate',
-    chosen:
-      'select id from wanted where not exists (select from fresh where fresh.fingerprint = wanted.fingerprint)',
-  })},
-  person as (
-    update advocate set confirmed_at = coalesce(confirmed_at, now()) where id = $2
-  )
-  select count(*)::int as confirmed from ready`);
+    chosen: 'select id from judged where not is_first',
+  })}
+  update advocate set confirmed_at = coalesce(confirmed_at, now()) where id = any ($4::bigint[])`);
 
-export type Confirmation =
-  | { kind: 'waiting'; brands: string[]; alreadyWritten: string[] }
+export type Confirmed =
   | { kind: 'confirmed'; receipt: string }
   | { kind: 'closed'; slug: string }
   | { kind: 'unknown link' };
 
+export type Confirmation = Confirmed | { kind: 'waiting'; brands: string[]; alreadyWritten: string[] };
+
 /** What the link from the mailbox leads to. Looking changes nothing: mail scanners open links, too. */
 export async function lookAtConfirmation(db: Queryable, vault: Vault, token: string): Promise<Confirmation> {
-  const found = await find(db, vault, token);
+  const [found] = await find(db, vault, [token]);
+  if (!found) throw new Error('a token was neither known nor unknown');
   if ('kind' in found) return found;
   const { row, marks } = found;
   const written = await db.rows(known, [row.campaign_id, marks]);
@@ -93,32 +98,41 @@ export async function lookAtConfirmation(db: Queryable, vault: Vault, token: str
 }
 
 /**
- * Confirms the drafts of one submission: those for brands that the address has not written to in this
- * campaign become ready. Doing it twice is doing it once.
+ * Confirms the drafts of submissions: those for brands that the address has not written to in this campaign
+ * become ready. Doing it twice is doing it once.
  *
- * @returns `confirmed` with the receipt's token, or why not
+ * @param tokens of confirmation links
+ * @returns for each `confirmed` with the receipt's token, or why not
  */
-export async function confirmLetters(
-  db: Database,
-  vault: Vault,
-  token: string,
-): Promise<Exclude<Confirmation, { kind: 'waiting' }>> {
-  const found = await find(db, vault, token);
-  if ('kind' in found) return found;
-  const { row, marks } = found;
-  await db.rows(confirm, [row.campaign_id, row.id, row.ids, Buffer.concat(marks)]);
-  return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
+export async function confirmLetters(db: Queryable, vault: Vault, tokens: string[]): Promise<Confirmed[]> {
+  const found = await find(db, vault, tokens);
+  const people = new Map(found.flatMap((one) => ('kind' in one ? [] : [[one.row.id, one] as const])));
+  if (people.size > 0) {
+    const all = [...people.values()];
+    await db.rows(confirm, [
+      all.flatMap(({ row }) => row.ids),
+      all.flatMap(({ row }) => row.ids.map(() => row.campaign_id)),
+      Buffer.concat(all.flatMap(({ marks }) => marks)),
+      all.map(({ row }) => row.id),
+    ]);
+  }
+  return found.map((one) =>
+    'kind' in one ? one : { kind: 'confirmed', receipt: openTokens(vault, one.row).receipt },
+  );
 }
 
-async function find(
-  db: Queryable,
-  vault: Vault,
-  token: string,
-): Promise<{ row: Row; marks: Buffer[] } | Exclude<Confirmation, { kind: 'waiting' }>> {
-  const row = await db.row(findByConfirmToken, [hashToken(token)]);
-  if (!row) return { kind: 'unknown link' };
-  if (row.confirmed) return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
-  if (!row.open) return { kind: 'closed', slug: row.slug };
-  const key = { wrapped: row.fingerprint_key, version: row.fingerprint_key_version };
-  return { row, marks: fingerprints(vault, { slug: row.slug, key }, openAddress(vault, row), row.brand_ids) };
+type Found = { row: Row; marks: Buffer[] };
+
+async function find(db: Queryable, vault: Vault, tokens: string[]): Promise<(Found | Confirmed)[]> {
+  const hashes = tokens.map(hashToken);
+  const rows = await db.rows(findByConfirmToken, [hashes]);
+  return hashes.map((hash) => {
+    const row = rows.find(({ confirm_hash }) => confirm_hash.equals(hash));
+    if (!row) return { kind: 'unknown link' };
+    if (row.confirmed) return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
+    if (!row.open) return { kind: 'closed', slug: row.slug };
+    const key = { wrapped: row.fingerprint_key, version: row.fingerprint_key_version };
+    const marks = fingerprints(vault, { slug: row.slug, key }, openAddress(vault, row), row.brand_ids);
+    return { row, marks };
+  });
 }

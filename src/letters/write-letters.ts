@@ -1,58 +1,83 @@
-import { type Database, statement } from '../db/database.ts';
-import { sameMailbox } from '../people/address.ts';
+import { type Queryable, statement } from '../db/database.ts';
 import { openTokens, type Sealed, sealAdvocate, type Tokens } from '../people/advocate.ts';
-import { takeNotice } from '../people/confirmation-cap.ts';
+import { mailboxMark, takeNotice } from '../people/confirmation-cap.ts';
 import { hashToken, mintToken } from '../people/token.ts';
-import { keyedHash, type Vault } from '../people/vault.ts';
+import type { Vault } from '../people/vault.ts';
 import { letterHandle, messageIdOf } from './alias.ts';
 import type { Submission } from './submission.ts';
 
-// One statement is one transaction: the person, the letters, their first events and the confirmation notice
-// are there together or not at all. The same submission again finds itself and adds nothing.
-const store = statement<{ id: string }>(`
-  with person as (
+// One statement is one transaction: people, letters, first events and confirmation notices are there together
+// or not at all. The same submission again finds itself and adds nothing.
+const store = statement<{ submission: Buffer }>(`
+  with given as (
+    select * from unnest($1::int[], $2::bytea[], $3::text[], $4::identity[], $5::bytea[], $6::smallint[],
+      $7::bytea[], $8::bytea[], $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[],
+      $13::bytea[], $14::int[], $15::text[], $16::text[])
+    as given (campaign_id, submission, language, identity, data_key, key_version,
+      address, said, tokens, confirm_hash, receipt_hash, waiting_hash,
+      mailbox, wording_id, brand_ids, message_ids)
+  ),
+  person as (
     insert into advocate (campaign_id, submission, language, identity, data_key, key_version,
       address, said, tokens, confirm_hash, receipt_hash, waiting_hash)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    select campaign_id, submission, language, identity, data_key, key_version,
+      address, said, tokens, confirm_hash, receipt_hash, waiting_hash from given
     on conflict (submission) do nothing
-    returning id
+    returning id, submission
+  ),
+  written as (
+    select id, submission, campaign_id, mailbox, wording_id, brand_ids, message_ids
+    from person join given using (submission)
   ),
   draft as (
     insert into letter (advocate_id, campaign_id, brand_id, wording_id, message_id)
-    select person.id, $1, brand_id, $13, message_id
-    from person, unnest($14::int[], $15::text[]) as wanted (brand_id, message_id)
+    select id, campaign_id, brand_id, wording_id, message_id
+    from written, unnest(string_to_array(brand_ids, ' ')::int[], string_to_array(message_ids, ' '))
+      as wanted (brand_id, message_id)
     returning id
   ),
   draft_event as (
     insert into event (letter_id, type) select id, 'drafted' from draft
   ),
-  ${takeNotice({ name: 'cap', from: 'person', fingerprint: '$16' })},
+  ${takeNotice({ name: 'cap', from: 'written' })},
   asked as (
-    insert into notice (advocate_id, kind) select person.id, 'confirm' from person, cap
+    insert into notice (advocate_id, kind) select id, 'confirm' from written join cap using (mailbox)
   )
-  select id from person`);
+  select submission from written`);
 
 const findBySubmission = statement<Sealed & { tokens: Buffer }>(`
   select submission, data_key, key_version, tokens from advocate where submission = $1`);
 
+/** A submission, and the language of the page on which it was written: its notice is in that language. */
+export type Written = { submission: Submission; language: string };
+
 /**
- * Stores a submission's letters as drafts, and asks the address to confirm them, unless it was asked often
+ * Stores submissions' letters as drafts, and asks each address to confirm them, unless it was asked often
  * enough today; then the person can have the notice sent from the waiting page later. When this resolves,
- * everything is committed.
+ * everything is committed. Doing it twice is doing it once.
  *
- * @param language of the page, in which the notice is written
- * @returns the tokens of its pages; the visitor is shown the waiting one only
+ * @returns the tokens of each submission's pages; the visitor is shown the waiting one only
+ * @throws when two of them come from the same mailbox: write one after the other (`gather` does)
  */
-export async function writeLetters(
-  db: Database,
-  vault: Vault,
-  submission: Submission,
-  language: string,
-): Promise<Tokens> {
+export async function writeLetters(db: Queryable, vault: Vault, all: Written[]): Promise<Tokens[]> {
+  const people = all.map((written) => describePerson(vault, written));
+  const stored = await db.rows(store, transpose(people.map(({ row }) => row)));
+  const fresh = new Set(stored.map(({ submission }) => submission.toString('hex')));
+  return Promise.all(
+    people.map(async ({ tokens, key }) => {
+      if (fresh.delete(key.toString('hex'))) return tokens;
+      const known = await db.row(findBySubmission, [key]);
+      if (!known) throw new Error('a submission was neither stored nor found');
+      return openTokens(vault, known);
+    }),
+  );
+}
+
+function describePerson(vault: Vault, { submission, language }: Written) {
   const { campaign, brands, wording, identity, said, address, key } = submission;
   const tokens = { confirm: mintToken(), receipt: mintToken(), waiting: mintToken() };
   const sealed = sealAdvocate(vault, key, { address, said, tokens });
-  const stored = await db.row(store, [
+  const row = [
     campaign.id,
     key,
     language,
@@ -65,13 +90,15 @@ export async function writeLetters(
     hashToken(tokens.confirm),
     hashToken(tokens.receipt),
     hashToken(tokens.waiting),
+    mailboxMark(vault, address),
     wording.id,
-    brands.map(({ id }) => id),
-    brands.map(({ id }) => messageIdOf(letterHandle(vault, key, id), campaign.mailDomain)),
-    keyedHash(vault.keyFor('address cap'), sameMailbox(address), 16),
-  ]);
-  if (stored) return tokens;
-  const known = await db.row(findBySubmission, [key]);
-  if (!known) throw new Error('a submission was neither stored nor found');
-  return openTokens(vault, known);
+    brands.map(({ id }) => id).join(' '),
+    brands.map(({ id }) => messageIdOf(letterHandle(vault, key, id), campaign.mailDomain)).join(' '),
+  ];
+  return { row, tokens, key };
+}
+
+/** Rows to the arrays that `unnest` takes. */
+function transpose(rows: unknown[][]): unknown[][] {
+  return (rows[0] ?? []).map((_, column) => rows.map((row) => row[column]));
 }

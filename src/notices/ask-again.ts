@@ -1,9 +1,8 @@
 import { type Queryable, statement } from '../db/database.ts';
-import { sameMailbox } from '../people/address.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
-import { takeNotice } from '../people/confirmation-cap.ts';
+import { mailboxMark, takeNotice } from '../people/confirmation-cap.ts';
 import { hashToken } from '../people/token.ts';
-import { keyedHash, type Vault } from '../people/vault.ts';
+import type { Vault } from '../people/vault.ts';
 
 const find = statement<Sealed & { address: Buffer }>(`
   select submission, data_key, key_version, address from advocate
@@ -11,11 +10,11 @@ const find = statement<Sealed & { address: Buffer }>(`
 
 const ask = statement(`
   with person as (
-    select id from advocate
+    select id, $2::bytea as mailbox from advocate
     where waiting_hash = $1 and confirmed_at is null
       and not exists (select from notice where advocate_id = advocate.id and state in ('waiting', 'sending'))
   ),
-  ${takeNotice({ name: 'cap', from: 'person', fingerprint: '$2' })}
+  ${takeNotice({ name: 'cap', from: 'person' })}
   insert into notice (advocate_id, kind) select person.id, 'confirm' from person, cap`);
 
 /**
@@ -26,6 +25,5 @@ export async function askAgain(db: Queryable, vault: Vault, waitingToken: string
   const hash = hashToken(waitingToken);
   const advocate = await db.row(find, [hash]);
   if (!advocate) return;
-  const mailbox = sameMailbox(openAddress(vault, advocate));
-  await db.rows(ask, [hash, keyedHash(vault.keyFor('address cap'), mailbox, 16)]);
+  await db.rows(ask, [hash, mailboxMark(vault, openAddress(vault, advocate))]);
 }

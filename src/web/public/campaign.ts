@@ -19,7 +19,6 @@ import {
   type Submission,
   type Typed,
 } from '../../letters/submission.ts';
-import { writeLetters } from '../../letters/write-letters.ts';
 import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 import { letterForm, sourceOf } from './letter-form.ts';
@@ -92,12 +91,8 @@ export function sendLetter(context: Context, pages: Pages): RequestHandler {
     const desk = await openDesk(context, request);
     const submission = readOrAsk(context, pages, request, response, desk);
     if (!submission) return;
-    const { waiting } = await writeLetters(
-      context.database,
-      context.vault,
-      submission,
-      pages.locale(request).language,
-    );
+    const { language } = pages.locale(request);
+    const { waiting } = await context.writeLetters({ submission, language });
     context.hint();
     response.redirect(303, `/sent/${waiting}`);
   };

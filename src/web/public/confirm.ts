@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { statusOf, textsIn } from '../../campaigns/campaign.ts';
 import { findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
-import { confirmLetters, lookAtConfirmation } from '../../letters/confirm-letters.ts';
+import { lookAtConfirmation } from '../../letters/confirm-letters.ts';
 import { readWaiting } from '../../letters/receipt.ts';
 import { draftDays } from '../../letters/retention.ts';
 import { askAgain } from '../../notices/ask-again.ts';
@@ -68,9 +68,9 @@ export function showConfirmation(context: Context, pages: Pages): RequestHandler
 
 /** The button. */
 export function confirm(context: Context, pages: Pages): RequestHandler {
-  const { database, vault, hint } = context;
+  const { confirmLetters, hint } = context;
   return async (request, response) => {
-    const done = await confirmLetters(database, vault, String(request.params.token));
+    const done = await confirmLetters(String(request.params.token));
     switch (done.kind) {
       case 'confirmed':
         hint();
