@@ -21,6 +21,7 @@ export function describeOnRedis(title: string, suite: (redis: () => RedisServer)
       redis = await startRedis();
     });
     afterAll(() => redis?.close());
-    suite(() => redis as RedisServer);
+    // within, since hooks that end something run in the order in which they were written
+    describe('', () => suite(() => redis as RedisServer));
   });
 }
