@@ -33,7 +33,7 @@ type Variant = { queue: 'redis' | 'postgres'; perSubmission: number };
 
 const { values } = parseArgs({
   options: {
-    letters: { type: 'string', default: '10000' },
+    letters: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '5' },
     workers: { type: 'string', default: '2' },
     json: { type: 'boolean', default: false },

@@ -17,9 +17,9 @@ import { createVault } from '../src/people/vault.ts';
 const [letters = '0', perSubmission = '1'] = process.argv.slice(2);
 const mailDomain = 'outspoken.example';
 /** Submissions under way at once, as from as many visitors. */
-const atOnce = 8;
+const atOnce = 40;
 
-const database = openDatabase(process.env.DATABASE_URL as string, atOnce);
+const database = openDatabase(process.env.DATABASE_URL as string, 4);
 const vault = createVault(readMasterKeys(process.env.APP_KEY as string) ?? []);
 const hint = createHint(database);
 // as createContext does it

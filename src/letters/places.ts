@@ -12,7 +12,7 @@ export type Places = {
 };
 
 /** How long a taker waits for many places before it is content with few, in milliseconds. */
-const moment = 25;
+const moment = 250;
 
 export function createPlaces(total: number): Places {
   const many = Math.ceil(total * 0.8);
