@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ExpectedError } from './expected.ts';
 
-export const roles = ['web', 'worker'] as const;
+export const roles = ['web', 'worker', 'inbound'] as const;
 export type Role = (typeof roles)[number];
 
 export type MasterKey = { version: number; key: Buffer };
@@ -25,6 +25,10 @@ export type Config = {
   mailDomain: string;
   /** Whom mail may reach: addresses, domains (`@example.org`) or `*`, in lower case; none: nobody. */
   mailRecipients: string[];
+  inboundPort: number;
+  inboundHost: string;
+  /** Files of the listener's certificate and key; absent: it does not offer STARTTLS. */
+  inboundTls?: { cert: string; key: string };
   trustProxy: number;
   logLevel: string;
   /** Create the first campaign where there is none. */
@@ -47,6 +51,10 @@ export const variables = {
   MAIL_DOMAIN: 'domain of From, Reply-To and Return-Path; needed with SMTP_URL',
   MAIL_RECIPIENTS:
     'whom mail may reach: * (everybody), or addresses and domains (@example.org), comma-separated; unset with SMTP_URL: nobody, letters wait',
+  INBOUND_PORT: 'port for mail that comes back; 0: any free one (default 0)',
+  INBOUND_HOST: 'address to take that mail on (default 127.0.0.1)',
+  INBOUND_TLS_CERT: 'PEM file of its certificate chain; with INBOUND_TLS_KEY, STARTTLS is offered',
+  INBOUND_TLS_KEY: 'PEM file of its private key',
   TRUST_PROXY: 'how many reverse proxies stand in front (default 0)',
   LOG_LEVEL: 'fatal, error, warn, info, debug or silent (default info)',
   SEED: 'true: create the first campaign where there is none (default: only in the embedded default)',
@@ -68,6 +76,8 @@ const whole = (low: number, high: number) =>
     .regex(/^\d+$/, `must be a whole number from ${low} to ${high}`)
     .transform(Number)
     .refine((n) => n >= low && n <= high, `must be a whole number from ${low} to ${high}`);
+
+const host = z.string().regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1');
 
 const url = (protocols: string[], example: string) =>
   z.string().refine((text) => {
@@ -116,10 +126,7 @@ const masterKeys = z.string().transform((text, context): MasterKey[] => {
 
 const schema = z.object({
   PORT: whole(0, 65535).default(3000),
-  HOST: z
-    .string()
-    .regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1')
-    .default('127.0.0.1'),
+  HOST: host.default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
   // a server behind a Unix socket has no host name: postgres://user:password@/outspoken?host=/run/postgresql
   DATABASE_URL: z
@@ -145,6 +152,10 @@ const schema = z.object({
     .optional(),
   MAIL_DOMAIN: domain.optional(),
   MAIL_RECIPIENTS: recipients.optional(),
+  INBOUND_PORT: whole(0, 65535).default(0),
+  INBOUND_HOST: host.default('127.0.0.1'),
+  INBOUND_TLS_CERT: z.string().optional(),
+  INBOUND_TLS_KEY: z.string().optional(),
   TRUST_PROXY: whole(0, 10).default(0),
   LOG_LEVEL: z
     .enum(
@@ -190,6 +201,12 @@ export function readConfig(environment: Environment, roleNames: string[] = []): 
     mailDomain: values.MAIL_DOMAIN ?? 'outspoken.example',
     // mail that goes into the catcher reaches nobody
     mailRecipients: values.MAIL_RECIPIENTS ?? (values.SMTP_URL ? [] : ['*']),
+    inboundPort: values.INBOUND_PORT,
+    inboundHost: values.INBOUND_HOST,
+    inboundTls:
+      values.INBOUND_TLS_CERT && values.INBOUND_TLS_KEY
+        ? { cert: values.INBOUND_TLS_CERT, key: values.INBOUND_TLS_KEY }
+        : undefined,
     trustProxy: values.TRUST_PROXY,
     logLevel: values.LOG_LEVEL,
     seed: values.SEED === undefined ? values.DATABASE_URL === undefined : values.SEED === 'true',
@@ -204,7 +221,8 @@ function roleProblems(names: string[]): string[] {
 
 /** What becomes necessary once another part is real, or once the roles run apart. */
 function missing(given: Environment, roleNames: string[]): string[] {
-  const apart = roleNames.length > 0 && !roles.every((role) => roleNames.includes(role));
+  // letters go from the pages to the worker; mail that comes back may be left to another listener, or to none
+  const apart = roleNames.length > 0 && !(roleNames.includes('web') && roleNames.includes('worker'));
   const problems: string[] = [];
   if (given.DATABASE_URL && !given.APP_KEY) {
     problems.push(`APP_KEY is needed with DATABASE_URL; ${makeKey}`);
@@ -214,6 +232,9 @@ function missing(given: Environment, roleNames: string[]): string[] {
   }
   if (given.SMTP_URL && !given.MAIL_DOMAIN) {
     problems.push('MAIL_DOMAIN is needed with SMTP_URL: the domain that you send from and get answers at');
+  }
+  if ((given.INBOUND_TLS_CERT === undefined) !== (given.INBOUND_TLS_KEY === undefined)) {
+    problems.push('INBOUND_TLS_CERT and INBOUND_TLS_KEY are needed together');
   }
   if (apart && !given.DATABASE_URL) {
     problems.push('DATABASE_URL is needed when roles run apart: the embedded PostgreSQL serves one process');

@@ -4,12 +4,13 @@ import { type Context, createContext } from './context.ts';
 import { ExpectedError } from './expected.ts';
 import { createLog, type Logger } from './log.ts';
 
-type Running = { close(): Promise<void> };
+type Running = { close(): Promise<void> /** Where it listens, for the ready line. */; address?: string };
 
 /** What each role starts. The order is that of starting; stopping goes the other way round. */
 const start: Record<Role, (context: Context) => Promise<Running>> = {
   web: async (context) => (await import('./web/server.ts')).startWeb(context),
   worker: async (context) => (await import('../workers/worker.ts')).startWorker(context),
+  inbound: async (context) => (await import('./inbound/listener.ts')).startInbound(context),
 };
 
 /** How long a stop may take before it is forced, in milliseconds: one slow mail server must not hold it up. */
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
       if (config.roles.includes(role)) running.push(await start[role](context));
     }
     say(
-      `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context)}`,
+      `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context, running)}`,
     );
     if (config.roles.includes('worker')) warnOfGuard(config.mailRecipients);
     await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
@@ -43,13 +44,14 @@ function readRoles(args: string[]): string[] {
     const { values } = parseArgs({ args, options: { role: { type: 'string', multiple: true } } });
     return (values.role ?? []).flatMap((names) => names.split(','));
   } catch (error) {
-    throw new ExpectedError(`${(error as Error).message}\nUsage: npm start [-- --role web|worker]`);
+    throw new ExpectedError(`${(error as Error).message}\nUsage: npm start [-- --role web|worker|inbound]`);
   }
 }
 
-function hintsFor(config: Config, context: Context): string {
+function hintsFor(config: Config, context: Context, running: Running[]): string {
   const parts = [
     ...(context.catcher && config.roles.includes('web') ? [`mail: ${context.site.url}/mail`] : []),
+    ...running.flatMap(({ address }) => (address ? [`inbound: ${address}`] : [])),
     ...(config.databaseUrl ? [] : [`data: ${config.dataDir}`]),
     ...(config.roles.includes('web') ? [] : [`role: ${config.roles.join(', ')}`]),
   ];

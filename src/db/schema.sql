@@ -6,7 +6,7 @@ create type contact_health as enum ('good', 'suspended');
 
 create type contact_kind as enum ('email', 'form', 'post');
 
-create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced');
+create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied');
 
 create type identity as enum ('named', 'described', 'counted');
 
@@ -38,7 +38,7 @@ create table advocate (
   constraint advocate_waiting_hash_key UNIQUE (waiting_hash),
   constraint advocate_pkey PRIMARY KEY (id),
   constraint advocate_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaign(id)
-);
+) with (fillfactor=70);
 CREATE INDEX advocate_by_age ON public.advocate USING btree (created_at);
 comment on table advocate is 'one person''s submission to one campaign; the row is deleted when the person erases it or the clock does';
 comment on column advocate.submission is 'keyed hash of the form''s hidden id and of what was typed: a double click is one submission';
@@ -75,6 +75,15 @@ create table bundle (
 );
 comment on table bundle is 'letters to one contact that were released together; the row goes when all of them moved on';
 comment on column bundle.worker_id is 'the worker that took it; null: its job is still in the queue, or was lost';
+
+create table came_back (
+  letter_id bigint not null,
+  digest bytea not null,
+  at timestamp with time zone default now() not null,
+  constraint came_back_pkey PRIMARY KEY (letter_id, digest)
+);
+comment on table came_back is 'mail about a letter that was counted: the same mail again changes nothing';
+comment on column came_back.digest is 'SHA-256 of its Message-ID and its body';
 
 create table campaign (
   id integer generated always as identity not null,
@@ -128,6 +137,10 @@ create table contact (
   health contact_health default 'good'::contact_health not null,
   hourly_pace integer,
   released_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  failures smallint default 0 not null,
+  failed_at timestamp with time zone,
+  suspended_at timestamp with time zone,
+  suspension_told boolean default false not null,
   constraint contact_pkey PRIMARY KEY (id),
   constraint contact_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint a_real_contact_has_a_source_a_date_and_a_checker CHECK (((address ~~ '%.example'::text) OR ((source_url IS NOT NULL) AND (verified_on IS NOT NULL) AND (verified_by IS NOT NULL)))),
@@ -137,6 +150,10 @@ create table contact (
 CREATE INDEX contact_brand ON public.contact USING btree (brand_id);
 comment on column contact.hourly_pace is 'letters per hour; null: as fast as the relay takes them';
 comment on column contact.released_until is 'how far ahead of its pace this contact has been served (theoretical arrival time, GCRA)';
+comment on column contact.failures is 'letters that it refused for good since the last one that was delivered';
+comment on column contact.failed_at is 'when it refused the last one';
+comment on column contact.suspended_at is 'since when its letters wait';
+comment on column contact.suspension_told is 'the log has said so';
 CREATE TRIGGER contacts_are_kept BEFORE DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION guard_deletion();
 
 create table event (
@@ -181,7 +198,7 @@ comment on column letter.due_at is 'ready: not before; deferred: tried again at'
 comment on column letter.first_tried_at is 'tries end five days after it';
 comment on column letter.message_id is 'without angle brackets; minted when the letter is created, never changed, removed by the scrub';
 comment on column letter.sent_sha256 is 'SHA-256 of the message as it was last handed to SMTP';
-CREATE TRIGGER letter_moves_as_designed AFTER UPDATE OF state ON public.letter FOR EACH ROW WHEN (((old.state <> new.state) AND (strpos(' draft>ready draft>held draft>expired draft>cancelled held>ready held>cancelled ready>queued ready>cancelled queued>ready queued>sending queued>cancelled sending>accepted sending>rejected sending>deferred sending>unknown deferred>ready deferred>abandoned deferred>cancelled unknown>accepted unknown>rejected unknown>deferred unknown>ready accepted>delivered accepted>bounced delivered>bounced '::text, ((((' '::text || old.state) || '>'::text) || new.state) || ' '::text)) = 0))) EXECUTE FUNCTION refuse_letter_move();
+CREATE TRIGGER letter_moves_as_designed AFTER UPDATE OF state ON public.letter FOR EACH ROW WHEN ((NOT letter_may_move(old.state, new.state))) EXECUTE FUNCTION refuse_letter_move();
 
 create table letter_fingerprint (
   campaign_id integer not null,
@@ -204,6 +221,27 @@ create table notice (
 CREATE INDEX notice_of_advocate ON public.notice USING btree (advocate_id);
 CREATE INDEX notice_sending ON public.notice USING btree (state_at) WHERE (state = 'sending'::notice_state);
 CREATE INDEX notice_waiting ON public.notice USING btree (due_at) WHERE (state = 'waiting'::notice_state);
+
+create table pen (
+  id bigint generated always as identity not null,
+  received_at timestamp with time zone default now() not null,
+  reason text not null,
+  letter_id bigint,
+  digest bytea not null,
+  data_key bytea not null,
+  key_version smallint not null,
+  raw bytea not null,
+  constraint pen_digest_key UNIQUE (digest),
+  constraint pen_pkey PRIMARY KEY (id),
+  constraint pen_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 60)))
+);
+CREATE INDEX pen_by_age ON public.pen USING btree (received_at);
+CREATE INDEX pen_of_letter ON public.pen USING btree (letter_id) WHERE (letter_id IS NOT NULL);
+comment on table pen is 'mail that waits for a person, for 28 days at most';
+comment on column pen.letter_id is 'the letter that its recipient address names, if one does';
+comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail twice is one';
+comment on column pen.data_key is 'encrypted under APP_KEY of key_version; without it the mail is noise';
+comment on column pen.raw is 'encrypted: the message as it came';
 
 create table waiting_letter (
   letter_id bigint not null,
@@ -271,6 +309,23 @@ CREATE OR REPLACE FUNCTION public.guard_wording()
 AS $function$
 begin
   raise exception 'a wording is immutable: add a new version' using errcode = 'insufficient_privilege';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.letter_may_move(was letter_state, becomes letter_state)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+AS $function$
+begin
+  return was = becomes or strpos(
+    ' draft>ready draft>held draft>expired draft>cancelled held>ready held>cancelled'
+    ' ready>queued ready>cancelled queued>ready queued>sending queued>cancelled'
+    ' sending>accepted sending>rejected sending>deferred sending>unknown'
+    ' deferred>ready deferred>abandoned deferred>cancelled'
+    ' unknown>accepted unknown>rejected unknown>deferred unknown>ready'
+    ' accepted>delivered accepted>bounced delivered>bounced ',
+    ' ' || was::text || '>' || becomes::text || ' ') > 0;
 end $function$
 ;
 

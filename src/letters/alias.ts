@@ -44,7 +44,7 @@ export function replyAlias(handle: string, domain: string): string {
 /** The envelope sender (VERP): names the letter, expires, and is signed, so that a forged report moves nothing. */
 export function returnPath(vault: Vault, handle: string, domain: string, now: Date): string {
   const expires = (Math.floor(now.getTime() / day) + returnPathDays).toString(36);
-  return `b.${handle}.${expires}.${signature(vault, handle, expires)}@${domain}`;
+  return `b.${handle}.${expires}.${signature(vault.keyFor('alias'), handle, expires)}@${domain}`;
 }
 
 /**
@@ -53,13 +53,20 @@ export function returnPath(vault: Vault, handle: string, domain: string, now: Da
 export function readReturnPath(vault: Vault, address: string, now: Date): string | undefined {
   const [, handle = '', expires = '', given = ''] =
     /^b\.([0-9a-f]{20})\.([0-9a-z]{3,5})\.([0-9a-f]{20})@/.exec(address.toLowerCase()) ?? [];
-  const expected = signature(vault, handle, expires);
-  if (given.length !== expected.length || !timingSafeEqual(Buffer.from(given), Buffer.from(expected))) {
-    return undefined;
-  }
-  return Number.parseInt(expires, 36) * day >= now.getTime() ? handle : undefined;
+  // an alias outlives a change of APP_KEY: it was signed with the key of its day
+  const good = vault.keysFor('alias').some((key) => isSame(given, signature(key, handle, expires)));
+  return good && Number.parseInt(expires, 36) * day >= now.getTime() ? handle : undefined;
 }
 
-function signature(vault: Vault, handle: string, expires: string): string {
-  return keyedHash(vault.keyFor('alias'), `return ${handle} ${expires}`, 10).toString('hex');
+/** The handle that an answer's address names. It is not signed: whoever got the letter may answer it. */
+export function readReplyAlias(address: string): string | undefined {
+  return /^r\.([0-9a-f]{20})@/.exec(address.toLowerCase())?.[1];
+}
+
+function signature(key: Buffer, handle: string, expires: string): string {
+  return keyedHash(key, `return ${handle} ${expires}`, 10).toString('hex');
+}
+
+function isSame(given: string, expected: string): boolean {
+  return given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
 }

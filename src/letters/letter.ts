@@ -43,8 +43,12 @@ export const moves = {
   bounce: { from: ['accepted', 'delivered'], to: 'bounced', event: 'bounced' },
 } as const satisfies Record<string, { from: readonly LetterState[]; to: LetterState; event: string }>;
 
+/** What is told about a letter that stays where it is. */
+export const news = ['relayed', 'expanded', 'delayed', 'complained', 'auto_replied'] as const;
+
 export type Move = keyof typeof moves;
-export type EventType = 'drafted' | (typeof moves)[Move]['event'];
+export type News = (typeof news)[number];
+export type EventType = 'drafted' | (typeof moves)[Move]['event'] | News;
 
 /** States in which the person may still take the letter back. */
 export const cancellable: readonly LetterState[] = moves.cancel.from;

@@ -1,4 +1,9 @@
-import { type Move, moves } from './letter.ts';
+import { type Move, moves, type News } from './letter.ts';
+
+/** What stands beside an event: SQL for its code, its host and its response. */
+export type Evidence = { code: string; host: string; response: string };
+
+const noEvidence: Evidence = { code: 'null', host: 'null', response: 'null' };
 
 /**
  * The SQL of a move: part of a `with` list that finds letters, moves those that may move, and appends the
@@ -10,6 +15,7 @@ import { type Move, moves } from './letter.ts';
  *
  * @param name what the moved rows are called in the rest of the statement
  * @param set further assignments, e.g. `due_at = now()`
+ * @param evidence what was said, where somebody said it
  */
 export function moveLetters(
   move: Move,
@@ -18,7 +24,8 @@ export function moveLetters(
     chosen,
     set,
     returning = 'letter.id',
-  }: { name: string; chosen: string; set?: string; returning?: string },
+    evidence = noEvidence,
+  }: { name: string; chosen: string; set?: string; returning?: string; evidence?: Evidence },
 ): string {
   const { from, to, event } = moves[move];
   return `
@@ -28,7 +35,20 @@ export function moveLetters(
     returning ${returning}
   ),
   ${name}_event as (
-    insert into event (letter_id, type) select id, '${event}' from ${name}
+    insert into event (letter_id, type, code, host, response)
+    select id, '${event}', ${evidence.code}, ${evidence.host}, ${evidence.response} from ${name}
+  )`;
+}
+
+/** The SQL of an event that moves nothing: part of a `with` list. `chosen` returns the letters' ids (column `id`). */
+export function appendNews(
+  type: News,
+  { name, chosen, evidence = noEvidence }: { name: string; chosen: string; evidence?: Evidence },
+): string {
+  return `
+  ${name} as (
+    insert into event (letter_id, type, code, host, response)
+    select id, '${type}', ${evidence.code}, ${evidence.host}, ${evidence.response} from (${chosen}) as chosen
   )`;
 }
 

@@ -14,6 +14,8 @@ export type Vault = {
   unwrapKey(stored: WrappedKey, place: Place): Buffer;
   /** A key for one purpose, derived from the newest master key (HKDF, RFC 5869). */
   keyFor(purpose: Purpose): Buffer;
+  /** The same from every master key, newest first: for recognising what was made with an older one. */
+  keysFor(purpose: Purpose): Buffer[];
 };
 
 export type Purpose = 'alias' | 'address cap' | 'submission' | 'csrf';
@@ -26,8 +28,18 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
   const newest = masterKeys[0];
   if (!newest) throw new Error('the vault needs a master key');
   const wrapping = new Map(masterKeys.map(({ version, key }) => [version, derive(key, 'wrap')]));
-  const derived = new Map<Purpose, Buffer>();
+  const derived = new Map<Purpose, Buffer[]>();
   const wrapKey = wrapping.get(newest.version) as Buffer;
+
+  function keysFor(purpose: Purpose): Buffer[] {
+    let keys = derived.get(purpose);
+    if (!keys) {
+      keys = masterKeys.map(({ key }) => derive(key, purpose));
+      derived.set(purpose, keys);
+    }
+    return keys;
+  }
+
   return {
     mintKey(place) {
       const key = randomBytes(32);
@@ -38,14 +50,8 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
       if (!master) throw new Error(`APP_KEY lacks version ${version}, which stored data needs`);
       return decryptBytes(master, place, wrapped);
     },
-    keyFor(purpose) {
-      let key = derived.get(purpose);
-      if (!key) {
-        key = derive(newest.key, purpose);
-        derived.set(purpose, key);
-      }
-      return key;
-    },
+    keyFor: (purpose) => keysFor(purpose)[0] as Buffer,
+    keysFor,
   };
 }
 
@@ -63,14 +69,15 @@ export function decrypt(key: Buffer, place: Place, stored: Buffer): string {
   return decryptBytes(key, place, stored).toString('utf8');
 }
 
-function encryptBytes(key: Buffer, place: Place, plain: Buffer): Buffer {
+/** The same for bytes that are not text. */
+export function encryptBytes(key: Buffer, place: Place, plain: Buffer): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(associatedData(place));
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-function decryptBytes(key: Buffer, place: Place, stored: Buffer): Buffer {
+export function decryptBytes(key: Buffer, place: Place, stored: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, stored.subarray(0, 12), { authTagLength: 16 });
   decipher.setAAD(associatedData(place));
   decipher.setAuthTag(stored.subarray(stored.length - 16));

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import type { Config, Role } from '../../src/config.ts';
 import { type Context, createContext } from '../../src/context.ts';
 import { statement } from '../../src/db/database.ts';
+import type { InboundLimits } from '../../src/inbound/limits.ts';
+import { startInbound } from '../../src/inbound/listener.ts';
 import { createLog } from '../../src/log.ts';
 import { startWeb } from '../../src/web/server.ts';
 import { startWorker } from '../../workers/worker.ts';
@@ -14,6 +16,8 @@ import { Visitor } from './visitor.ts';
 export type Instance = {
   context: Context;
   url: string;
+  /** Where mail that comes back is taken, with the role inbound. */
+  inboundPort: number;
   /** A new browser without cookies. */
   visitor(): Visitor;
   /** Rows of any query, for looking behind the scenes. */
@@ -28,6 +32,7 @@ type Options = {
   smtpUrl?: string;
   databaseUrl?: string;
   settings?: Partial<Config>;
+  inboundLimits?: InboundLimits;
 };
 
 /**
@@ -40,6 +45,7 @@ export async function startInstance({
   smtpUrl,
   databaseUrl,
   settings,
+  inboundLimits,
 }: Options = {}): Promise<Instance> {
   const dataDir = await mkdtemp(join(tmpdir(), 'outspoken-instance-'));
   const clone = databaseUrl ? undefined : await cloneDatabase();
@@ -53,6 +59,8 @@ export async function startInstance({
     smtpUrl,
     appKeys: [{ version: 1, key: randomBytes(32) }],
     mailDomain: 'outspoken.example',
+    inboundPort: 0,
+    inboundHost: '127.0.0.1',
     mailRecipients: ['*'],
     trustProxy: 0,
     logLevel: process.env.TEST_LOG_LEVEL ?? 'silent',
@@ -63,9 +71,12 @@ export async function startInstance({
   const running: { close(): Promise<void> }[] = [];
   if (roles.includes('web')) running.push(await startWeb(context));
   if (roles.includes('worker')) running.push(await startWorker(context));
+  const inbound = roles.includes('inbound') ? await startInbound(context, inboundLimits) : undefined;
+  if (inbound) running.push(inbound);
   return {
     context,
     url: context.site.url,
+    inboundPort: Number(inbound?.address.split(':').at(-1) ?? 0),
     visitor: () => new Visitor(context.site.url),
     query: (text, values) => context.database.rows(statement(text), values) as Promise<never[]>,
     async startWorker() {

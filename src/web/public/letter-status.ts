@@ -40,7 +40,8 @@ export function describeLetters(receipt: Receipt, token: string, locale: Locale)
 }
 
 function describeLetter(letter: ReceiptLetter, locale: Locale) {
-  const last = letter.events.findLast(({ host }) => host !== null);
+  // a state that mail servers bring about has the name of the event that did it
+  const last = letter.events.findLast(({ type }) => type === letter.state);
   return {
     handle: letter.handle,
     messageId: letter.messageId,
@@ -49,8 +50,8 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
     state: letter.state,
     standing: standings[letter.state],
     sentence: sentence(letter, last, locale),
-    // a refusal, and a request to come back later, are worth reading in the server's own words
-    answer: ['rejected', 'deferred'].includes(letter.state) ? (last?.response ?? '') : '',
+    // a refusal, a return and a request to come back later are worth reading in the server's own words
+    answer: ['rejected', 'deferred', 'bounced'].includes(letter.state) ? (last?.response ?? '') : '',
     cancellable: cancellable.includes(letter.state),
     events: letter.events.map((event) => ({
       type: event.type,
@@ -60,6 +61,7 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
       response: event.response ?? '',
       text: locale.text(`receipt.event.${event.type}`, {
         host: event.host ?? '',
+        from: event.host === null ? 'nobody' : 'server',
         // without a host no server was asked: the words, if there are any, are ours
         said: event.host === null ? 'ours' : event.response === null ? 'no' : 'yes',
       }),
@@ -71,6 +73,7 @@ function sentence(letter: ReceiptLetter, last: LetterEvent | undefined, locale: 
   const duplicate = letter.events.some(({ type }) => type === 'duplicate_found');
   return locale.text(`receipt.state.${duplicate ? 'duplicate' : letter.state}`, {
     host: last?.host ?? '',
+    from: last?.host ? 'server' : 'nobody',
     at: last ? locale.moment(last.at) : '',
     due: letter.dueAt ? locale.moment(letter.dueAt) : '',
   });

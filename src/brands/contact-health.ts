@@ -1,0 +1,46 @@
+import { type Queryable, statement } from '../db/database.ts';
+
+/**
+ * When a contact is taken for broken. One letter may fail for a reason of its own; several in a row, with none
+ * delivered between them, fail because of the address, and the next ones had better wait than come back one by
+ * one. Failures that pass (4.x.x) say nothing about the address and never count.
+ */
+export const suspension = { failures: 3, withinDays: 14 } as const;
+
+/**
+ * The SQL that counts letters which a contact refused for good, and suspends it when they are too many: part of
+ * a `with` list. Each letter fails once at most, so as many failures are as many letters.
+ *
+ * @param failed a query with the columns `contact_id, n`
+ */
+export function countFailures({ name, failed }: { name: string; failed: string }): string {
+  const total = `case when failed_at > now() - interval '${suspension.withinDays} days' then failures else 0 end + failed.n`;
+  return `
+  ${name} as (
+    update contact set
+      failures = least(${total}, 1000), failed_at = now(),
+      health = case when ${total} >= ${suspension.failures} then 'suspended' else health end,
+      suspended_at = case when ${total} >= ${suspension.failures} and health = 'good' then now() else suspended_at end
+    from (${failed}) as failed
+    where contact.id = failed.contact_id
+  )`;
+}
+
+/** The SQL that forgets a contact's failures, since a letter was delivered there. `delivered` returns `contact_id`. */
+export function forgetFailures({ name, delivered }: { name: string; delivered: string }): string {
+  return `
+  ${name} as (
+    update contact set failures = 0
+    where id in (${delivered}) and failures > 0
+  )`;
+}
+
+const tell = statement<{ id: number; failures: number }>(`
+  update contact set suspension_told = true
+  where health = 'suspended' and not suspension_told
+  returning id, failures`);
+
+/** Contacts that were suspended since the last time somebody asked. */
+export async function newlySuspended(db: Queryable): Promise<{ id: number; failures: number }[]> {
+  return db.rows(tell);
+}

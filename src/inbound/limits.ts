@@ -1,0 +1,70 @@
+/**
+ * What one listener takes. Whoever is over a limit is told to come again later (4yz), so that honest mail only
+ * waits. Addresses of computers are kept in memory for the window and nowhere else.
+ */
+export type InboundLimits = {
+  /** Bytes of one message; RFC 5321 section 4.5.3.1.7 asks for 64 KB at least, reports are far below a megabyte. */
+  size: number;
+  /** Recipients of one message: a report has one. */
+  recipients: number;
+  /** Connections at a time, of everybody and of one client. */
+  connections: number;
+  connectionsPerClient: number;
+  /** Of one client within a minute: connections, messages, and recipients that are not here. */
+  perMinute: { connections: number; messages: number; strangers: number };
+  /** How long a client may say nothing (RFC 5321 section 4.5.3.2.7: five minutes), in milliseconds. */
+  silence: number;
+  /** How long one connection may last, in milliseconds. */
+  session: number;
+};
+
+const minute = 60_000;
+
+export const inboundLimits: InboundLimits = {
+  size: 1024 * 1024,
+  recipients: 10,
+  connections: 100,
+  connectionsPerClient: 20,
+  // A relay hands over the reports of a whole campaign; guessing addresses is what nobody does in earnest.
+  perMinute: { connections: 600, messages: 3000, strangers: 60 },
+  silence: 5 * minute,
+  session: 30 * minute,
+};
+
+export type Rates = {
+  /** Counts one more; false: that is too many for this minute. */
+  count(what: keyof InboundLimits['perMinute'], client: string): boolean;
+  /** Whether one more would be too many. */
+  isFull(what: keyof InboundLimits['perMinute'], client: string): boolean;
+};
+
+/** Counts per client in windows of a minute. */
+export function createRates(perMinute: InboundLimits['perMinute'], now: () => number = Date.now): Rates {
+  let window = 0;
+  let counts = new Map<string, number>();
+
+  const current = (what: string, client: string): [string, number] => {
+    const started = Math.floor(now() / minute);
+    if (started !== window) {
+      window = started;
+      counts = new Map();
+    }
+    const key = `${what} ${network(client)}`;
+    return [key, counts.get(key) ?? 0];
+  };
+  return {
+    count(what, client) {
+      const [key, before] = current(what, client);
+      counts.set(key, before + 1);
+      return before < perMinute[what];
+    },
+    isFull(what, client) {
+      return current(what, client)[1] >= perMinute[what];
+    },
+  };
+}
+
+/** A client of IPv6 has a whole /64 to itself (RFC 6177). */
+function network(address: string): string {
+  return address.includes('.') ? address : address.split(':').slice(0, 4).join(':');
+}

@@ -1,0 +1,82 @@
+import { type Queryable, statement } from '../db/database.ts';
+import { decryptBytes, encryptBytes, type Place, type Vault } from '../people/vault.ts';
+import { hasHandle } from './recipient.ts';
+import type { Unclear } from './verdict.ts';
+
+/** Why a mail waits for a person. */
+export type PenReason =
+  | Unclear
+  | 'reply'
+  | 'postmaster'
+  | 'abuse'
+  /** It speaks of another message than the letter whose address it came to. */
+  | 'contradiction'
+  /** It tells of a letter that no server has had, as far as we know. */
+  | 'impossible'
+  /** A report came to an address that is not signed, so it moves nothing. */
+  | 'unsigned address';
+
+/** How long a mail waits at most, in days. */
+export const penDays = 28;
+
+const put = statement<{ id: string; letter_id: string | null }>(`
+  insert into pen (reason, letter_id, digest, data_key, key_version, raw)
+  values ($3, (select id from letter where ${hasHandle}), $4, $5, $6, $7)
+  on conflict (digest) do nothing
+  returning id::text, letter_id::text`);
+
+type Parts = { database: Queryable; vault: Vault; mailDomain: string };
+type Penned = { reason: PenReason; raw: Buffer; digest: Buffer; handle?: string };
+
+/** Keeps a mail, encrypted under a key of its own, until a person has looked or its time is over. */
+export async function putIntoPen(
+  { database, vault, mailDomain }: Parts,
+  { reason, raw, digest, handle }: Penned,
+): Promise<{ id: string; letter?: string } | undefined> {
+  const { key, wrapped, version } = vault.mintKey(place('data_key', digest));
+  const sealed = encryptBytes(key, place('raw', digest), raw);
+  const row = await database.row(put, [handle ?? null, mailDomain, reason, digest, wrapped, version, sealed]);
+  return row && { id: row.id, letter: row.letter_id ?? undefined };
+}
+
+const list = statement<{ id: string; received_at: Date; reason: string; letter_id: string | null }>(`
+  select id::text, received_at, reason, letter_id::text from pen order by id`);
+
+/** What waits in the pen, without its contents. */
+export async function listPen(db: Queryable) {
+  return db.rows(list);
+}
+
+type Sealed = { digest: Buffer; data_key: Buffer; key_version: number; raw: Buffer };
+
+const read = statement<Sealed>('select digest, data_key, key_version, raw from pen where id = $1');
+
+/** One mail as it came; undefined when there is none. */
+export async function readPenned(db: Queryable, vault: Vault, id: string): Promise<Buffer | undefined> {
+  const row = await db.row(read, [id]);
+  if (!row) return undefined;
+  const key = vault.unwrapKey(
+    { wrapped: row.data_key, version: row.key_version },
+    place('data_key', row.digest),
+  );
+  return decryptBytes(key, place('raw', row.digest), row.raw);
+}
+
+const drop = statement<{ id: string }>('delete from pen where id = $1 returning id::text');
+
+/** Removes one mail; false when there was none. */
+export async function dropPenned(db: Queryable, id: string): Promise<boolean> {
+  return (await db.row(drop, [id])) !== undefined;
+}
+
+const scrub = statement<{ id: string }>(`
+  delete from pen where received_at < now() - interval '${penDays} days' returning id::text`);
+
+/** Removes what has waited long enough; tells how many. */
+export async function scrubPen(db: Queryable): Promise<number> {
+  return (await db.rows(scrub)).length;
+}
+
+function place(column: string, digest: Buffer): Place {
+  return { table: 'pen', column, row: digest };
+}

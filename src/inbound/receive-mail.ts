@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '../db/database.ts';
+import { handleOf, readReturnPath } from '../letters/alias.ts';
+import type { Logger } from '../log.ts';
+import type { Vault } from '../people/vault.ts';
+import { classify } from './classify.ts';
+import { type PenReason, putIntoPen } from './pen.ts';
+import { digestOf, readMail } from './read-mail.ts';
+import type { Recipient } from './recipient.ts';
+import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
+import type { Facts } from './rule.ts';
+import { takeReply } from './take-reply.ts';
+import type { Report, Verdict } from './verdict.ts';
+
+export type Receiving = { database: Database; vault: Vault; log: Logger; mailDomain: string };
+
+/** One mail for one address of ours. */
+export type Incoming = { recipient: Recipient; raw: Buffer } & Facts;
+
+/** What became of it. Only `too early` may be brought again; everything else is taken care of, and committed. */
+export type Received =
+  | Recorded
+  | { kind: 'penned'; reason: PenReason }
+  /** The pen has it already. */
+  | { kind: 'known' };
+
+/**
+ * How long a report may overtake the record of its letter's sending, in milliseconds: a mail server on the same
+ * machine can be faster than the database.
+ */
+const overtaking = 5000;
+
+/**
+ * Takes a mail that came back: tells what it is, and writes down what it says. When this resolves to anything
+ * but `too early`, it is committed; coming twice, it counts once.
+ */
+export async function receiveMail(receiving: Receiving, incoming: Incoming): Promise<Received> {
+  const deadline = Date.now() + overtaking;
+  const mail = await readMail(incoming.raw);
+  const verdict: Verdict = mail ? classify(mail, incoming) : { kind: 'unclear', reason: 'unreadable' };
+  for (;;) {
+    const received = await file(receiving, incoming, verdict);
+    if (received.kind !== 'too early' || Date.now() > deadline) {
+      logReceived(receiving, verdict, received);
+      return received;
+    }
+    await sleep(100);
+  }
+}
+
+async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict): Promise<Received> {
+  const { recipient, raw } = incoming;
+  const handle = 'handle' in recipient ? recipient.handle : undefined;
+  const digest = digestOf(raw);
+  const pen = async (reason: PenReason): Promise<Received> => {
+    const penned = await putIntoPen(receiving, { reason, raw, digest, handle });
+    return penned ? { kind: 'penned', reason } : { kind: 'known' };
+  };
+  const record = async (about: string, topic: Topic, told?: Told): Promise<Received> => {
+    const { mailDomain, database } = receiving;
+    const recorded = await recordNews(database, { handle: about, mailDomain, digest }, topic, told);
+    return recorded.kind === 'impossible' ? pen('impossible') : recorded;
+  };
+
+  if (verdict.kind === 'complaint') {
+    const about = handle ?? signedHandle(receiving, verdict.about);
+    return about === undefined ? pen('abuse') : record(about, 'complained');
+  }
+  if (!('handle' in recipient)) return pen(recipient.kind);
+  if (verdict.kind === 'unclear') return pen(verdict.reason);
+  if (verdict.kind === 'reply') return takeReply(receiving, { handle: recipient.handle, raw, digest });
+  if (verdict.kind === 'automatic reply') return record(recipient.handle, 'auto_replied');
+  if (recipient.kind !== 'return path') return pen('unsigned address');
+  if (contradicts(verdict, recipient.handle)) return pen('contradiction');
+  return record(recipient.handle, verdict.action, verdict);
+}
+
+/** Mail services complain to an address that they know, and return the message, whose Return-Path we signed. */
+function signedHandle({ vault }: Receiving, returnPath: string | undefined): string | undefined {
+  return returnPath === undefined ? undefined : readReturnPath(vault, returnPath, new Date());
+}
+
+/**
+ * Whether a report speaks of another message than the letter whose address it came to. The envelope's id is
+ * the stronger sign, since some relays give a message another Message-ID; one that is not of our making says
+ * nothing, since some servers make up their own (seen from Sun's).
+ */
+function contradicts({ envelopeId, messageId }: Report, handle: string): boolean {
+  const named = envelopeId?.trim().toLowerCase() ?? '';
+  if (/^[0-9a-f]{20}$/.test(named)) return named !== handle;
+  return messageId !== undefined && handleOf(messageId).toLowerCase() !== handle;
+}
+
+function logReceived({ log }: Receiving, verdict: Verdict, received: Received): void {
+  log.info(
+    {
+      kind: verdict.kind,
+      ...('rule' in verdict ? { rule: verdict.rule } : {}),
+      ...(verdict.kind === 'report' ? { action: verdict.action, status: verdict.status } : {}),
+      became: received.kind,
+      ...('letter' in received ? { letter: received.letter } : {}),
+      ...('reason' in received ? { reason: received.reason } : {}),
+    },
+    'mail came back',
+  );
+}

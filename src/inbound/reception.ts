@@ -1,0 +1,78 @@
+import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
+import type { Context } from '../context.ts';
+import { isConnectionLoss } from '../db/database.ts';
+import { createRates, type InboundLimits } from './limits.ts';
+import { receiveMail } from './receive-mail.ts';
+import { findRecipient, type Recipient } from './recipient.ts';
+
+/** What the listener answers with, beside its words: an SMTP reply code. */
+class Answer extends Error {
+  readonly responseCode: number;
+  constructor(responseCode: number, words: string) {
+    super(words);
+    this.responseCode = responseCode;
+  }
+}
+
+type Session = Pick<SMTPServerSession, 'id' | 'remoteAddress' | 'envelope'>;
+
+export type Reception = ReturnType<typeof createReception>;
+
+/** Who may come in, for whom they may bring mail, and what is done with it. What it throws is the answer. */
+export function createReception(context: Context, limits: InboundLimits) {
+  const { database, vault, log, config } = context;
+  const receiving = { database, vault, log, mailDomain: config.mailDomain };
+  const rates = createRates(limits.perMinute);
+  const since = new Map<string, { client: string; at: number }>();
+  const found = new WeakMap<SMTPServerAddress, Recipient>();
+
+  /** A database that is away is a reason to come again, and nothing else is a reason to lose mail. */
+  async function orLater<Result>(work: Promise<Result>): Promise<Result> {
+    return work.catch((error) => {
+      if (!isConnectionLoss(error)) log.error({ err: error }, 'mail that came back could not be taken');
+      throw new Answer(451, 'this cannot be stored now, please come again');
+    });
+  }
+
+  return {
+    connect({ id, remoteAddress }: Session): void {
+      const open = [...since.values()].filter(({ client }) => client === remoteAddress).length;
+      if (open >= limits.connectionsPerClient || !rates.count('connections', remoteAddress)) {
+        throw new Answer(421, 'too many connections, please come again later');
+      }
+      if (rates.isFull('strangers', remoteAddress)) throw new Answer(421, 'please come again later');
+      since.set(id, { client: remoteAddress, at: Date.now() });
+    },
+
+    begin({ remoteAddress }: Session): void {
+      if (!rates.count('messages', remoteAddress))
+        throw new Answer(421, 'too many messages, please come again later');
+    },
+
+    async check(address: SMTPServerAddress, { remoteAddress }: Session): Promise<void> {
+      const recipient = await orLater(findRecipient(receiving, address.address));
+      if (recipient) found.set(address, recipient);
+      else if (rates.count('strangers', remoteAddress)) throw new Answer(550, 'no such address here');
+      else throw new Answer(421, 'too many addresses that are not here');
+    },
+
+    async take(raw: Buffer, { envelope }: Session): Promise<void> {
+      const nullSender = envelope.mailFrom !== false && envelope.mailFrom.address === '';
+      for (const address of envelope.rcptTo) {
+        const recipient = found.get(address);
+        if (!recipient) throw new Error('a recipient was taken that was not checked');
+        const received = await orLater(receiveMail(receiving, { recipient, raw, nullSender }));
+        if (received.kind === 'too early') throw new Answer(451, 'this comes too early, please come again');
+      }
+    },
+
+    leave({ id }: Session): void {
+      since.delete(id);
+    },
+
+    isOld({ id }: Pick<Session, 'id'>): boolean {
+      const session = since.get(id);
+      return session !== undefined && Date.now() - session.at > limits.session;
+    },
+  };
+}

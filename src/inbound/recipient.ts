@@ -1,0 +1,41 @@
+import { type Queryable, statement } from '../db/database.ts';
+import { readReplyAlias, readReturnPath } from '../letters/alias.ts';
+import type { Vault } from '../people/vault.ts';
+
+/** An address of ours that takes mail. */
+export type Recipient =
+  | { kind: 'return path' | 'reply alias'; handle: string }
+  /** Whoever sends mail has these (RFC 5321 section 4.5.1, RFC 2142 sections 2 and 5). */
+  | { kind: 'postmaster' | 'abuse' };
+
+const ourDomains =
+  'select $2::text as domain union select mail_domain from campaign where mail_domain is not null';
+
+/** SQL that is true for the letter of a handle ($1), in any domain of ours ($2: the instance's own). */
+export const hasHandle = `message_id = any (array(select $1 || '@' || domain from (${ourDomains}) as ours))`;
+
+const isOurs = statement<{ ours: boolean }>(`
+  select $1 = $2 or exists (select from campaign where mail_domain = $1) as ours`);
+
+const isThere = statement(`select 1 as one from letter where ${hasHandle}`);
+
+type Parts = { database: Queryable; vault: Vault; mailDomain: string };
+
+/**
+ * Which address of ours this is; undefined when it is none, and then nothing may be taken for it. A Return-Path
+ * must be signed by us and in time, the letter of an answer must exist.
+ */
+export async function findRecipient(
+  { database, vault, mailDomain }: Parts,
+  address: string,
+): Promise<Recipient | undefined> {
+  const [, local = '', domain = ''] = /^([^@]+)(?:@([^@]+))?$/.exec(address.trim().toLowerCase()) ?? [];
+  if (local === 'postmaster' && domain === '') return { kind: 'postmaster' };
+  if (!(await database.row(isOurs, [domain, mailDomain]))?.ours) return undefined;
+  if (local === 'postmaster' || local === 'abuse') return { kind: local };
+  const returning = readReturnPath(vault, address, new Date());
+  if (returning) return { kind: 'return path', handle: returning };
+  const answered = readReplyAlias(address);
+  if (!answered || !(await database.row(isThere, [answered, mailDomain]))) return undefined;
+  return { kind: 'reply alias', handle: answered };
+}

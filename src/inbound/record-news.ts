@@ -1,0 +1,90 @@
+import { countFailures, forgetFailures } from '../brands/contact-health.ts';
+import { type Database, statement } from '../db/database.ts';
+import type { LetterState } from '../letters/letter.ts';
+import { appendNews, moveLetters } from '../letters/move.ts';
+import { hasHandle } from './recipient.ts';
+import type { Action } from './verdict.ts';
+
+/** What mail can tell about a letter. */
+export type Topic = Action | 'complained' | 'auto_replied';
+
+/** What is written down beside it. */
+export type Told = { code?: number; host?: string; response?: string; hard?: boolean };
+
+export type Recorded =
+  | { kind: 'recorded'; letter: string }
+  /** The same mail was counted before. */
+  | { kind: 'known'; letter: string }
+  /** There is no such letter any more. */
+  | { kind: 'gone' }
+  /** The letter's own sending is not written down yet. */
+  | { kind: 'too early' }
+  /** As far as we know, no server has had the letter. */
+  | { kind: 'impossible'; letter: string };
+
+const lock = statement<{ id: string; state: LetterState }>(
+  `select id::text, state from letter where ${hasHandle} for update`,
+);
+
+/** States of letters that a server has, or may have. */
+const handedOver: readonly LetterState[] = ['unknown', 'accepted', 'delivered', 'bounced'];
+
+const remember = statement<{ letter_id: string }>(`
+  insert into came_back (letter_id, digest) values ($1, $2) on conflict do nothing returning letter_id::text`);
+
+// $1 the letter, $2 to $4 the evidence, $5 whether the failure counts against the contact
+const chosen = 'select $1::bigint as id';
+const evidence = { code: '$2::smallint', host: '$3::text', response: '$4::text' };
+
+const accept = statement(`
+  with ${moveLetters('accept', { name: 'accepted', chosen, evidence })}
+  select id from accepted`);
+
+const deliver = statement(`
+  with ${moveLetters('deliver', { name: 'delivered', chosen, evidence, returning: 'id, contact_id' })},
+  ${forgetFailures({ name: 'good', delivered: 'select contact_id from delivered' })}
+  select id from delivered`);
+
+const bounce = statement(`
+  with ${moveLetters('bounce', { name: 'bounced', chosen, evidence, returning: 'id, contact_id' })},
+  ${countFailures({ name: 'bad', failed: 'select contact_id, 1 as n from bounced where $5::boolean' })}
+  select id from bounced`);
+
+const append = (type: Parameters<typeof appendNews>[0]) =>
+  statement(`with ${appendNews(type, { name: 'told', chosen, evidence })} select 1 as one`);
+
+/** What each topic does, beside showing that a server took the letter: otherwise nobody could write about it. */
+const effects = {
+  delivered: deliver,
+  failed: bounce,
+  relayed: append('relayed'),
+  expanded: append('expanded'),
+  delayed: append('delayed'),
+  complained: append('complained'),
+  auto_replied: append('auto_replied'),
+} satisfies Record<Topic, unknown>;
+
+export type Mailed = { handle: string; mailDomain: string; digest: Buffer };
+
+/**
+ * Writes down what a mail tells about a letter: its moves and its events, all or nothing. The same mail again
+ * changes nothing, and neither does one that comes too late to matter.
+ */
+export async function recordNews(
+  db: Database,
+  { handle, mailDomain, digest }: Mailed,
+  topic: Topic,
+  { code, host, response, hard = false }: Told = {},
+): Promise<Recorded> {
+  return db.transaction(async (transaction) => {
+    const letter = await transaction.row(lock, [handle, mailDomain]);
+    if (!letter) return { kind: 'gone' };
+    if (letter.state === 'sending') return { kind: 'too early' };
+    if (!handedOver.includes(letter.state)) return { kind: 'impossible', letter: letter.id };
+    if (!(await transaction.row(remember, [letter.id, digest]))) return { kind: 'known', letter: letter.id };
+    const said = [letter.id, code ?? null, host ?? null, response ?? null];
+    if (letter.state === 'unknown') await transaction.rows(accept, said);
+    await transaction.rows(effects[topic], topic === 'failed' ? [...said, hard] : said);
+    return { kind: 'recorded', letter: letter.id };
+  });
+}
