@@ -50,8 +50,13 @@ function openOnRedis(url: string, log: Logger): Queues {
     bundles: new Queue(names.bundles, { connection: adding, prefix, skipWaitingForReady: true }),
     notices: new Queue(names.notices, { connection: adding, prefix, skipWaitingForReady: true }),
   };
+  const isThere = () =>
+    adding.ping().then(
+      () => true,
+      () => false,
+    );
   const open = (kind: keyof typeof names): JobQueue =>
-    jobQueue(queues[kind], complain, (process, concurrency) => {
+    jobQueue(queues[kind], { complain, isThere }, (process, concurrency) => {
       return new Worker(names[kind], process, { ...workerOptions, connection: working, prefix, concurrency });
     });
   return {
@@ -79,8 +84,9 @@ async function openOnPostgres(connectionString: string, log: Logger): Promise<Qu
     bundles: new Postgres.Queue(names.bundles, { connection }),
     notices: new Postgres.Queue(names.notices, { connection }),
   };
+  const isThere = async () => true; // without the database no letter could be brought to its end either
   const open = (kind: keyof typeof names): JobQueue =>
-    jobQueue(queues[kind], complain, (process, concurrency) => {
+    jobQueue(queues[kind], { complain, isThere }, (process, concurrency) => {
       return new Postgres.Worker(names[kind], process, { ...workerOptions, connection, concurrency });
     });
   return {
@@ -93,12 +99,15 @@ async function openOnPostgres(connectionString: string, log: Logger): Promise<Qu
 }
 
 type BullQueue = Pick<Queue, 'addBulk'> & { on(event: 'error', listener: (error: Error) => void): unknown };
-type BullWorker = { close(): Promise<void>; on(event: 'error', listener: (error: Error) => void): unknown };
+type BullWorker = Pick<Worker, 'pause' | 'close'> & {
+  on(event: 'error', listener: (error: Error) => void): unknown;
+};
 type Process = (job: { id?: string }) => Promise<void>;
+type Server = { complain: (error: Error) => void; isThere: () => Promise<boolean> };
 
 function jobQueue(
   queue: BullQueue,
-  complain: (error: Error) => void,
+  { complain, isThere }: Server,
   start: (process: Process, concurrency: number) => BullWorker,
 ): JobQueue {
   queue.on('error', complain);
@@ -115,9 +124,21 @@ function jobQueue(
       );
     },
     work(handle, concurrency) {
-      const worker = start((job) => handle((job.id ?? '').slice(1)), concurrency);
+      const active = new Set<Promise<void>>();
+      const worker = start(async (job) => {
+        const work = handle((job.id ?? '').slice(1));
+        active.add(work);
+        await work.finally(() => active.delete(work));
+      }, concurrency);
       worker.on('error', complain);
-      return { close: () => worker.close() };
+      return {
+        // Our own work is waited for; a server that is away is not, since nothing in it is needed.
+        async close() {
+          await worker.pause(true);
+          await Promise.allSettled(active);
+          await worker.close(!(await isThere()));
+        },
+      };
     },
   };
 }
