@@ -138,7 +138,7 @@ export async function untilAllEnded(
   return counts;
 }
 
-/** Makes letters that are to be tried again later fall due now. */
+/** Makes letters that are to be tried again later fall due now, and hosts that asked for a break be asked again. */
 export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<void> {
   await query(
     `with moved as (
@@ -146,6 +146,8 @@ export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<
      )
      update letter set due_at = moved.due_at from moved where letter.id = moved.letter_id`,
   );
+  const [table] = await query<{ there: boolean }>("select to_regclass('receiver') is not null as there");
+  if (table?.there) await query('update receiver set probe_at = now() where probe_at is not null');
 }
 
 /** How the letters of one person stand, by brand, as their private page says. */

@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
+import { createPostgresBackend, Queue, withBackend } from 'bullmq';
+import { Redis } from 'ioredis';
+import type { Instance } from './instance.ts';
 import { describeWith } from './needs.ts';
 import { type RedisServer, startRedis } from './redis.ts';
 
@@ -24,4 +27,69 @@ export function describeOnRedis(title: string, suite: (redis: () => RedisServer)
     // within, since hooks that end something run in the order in which they were written
     describe('', () => suite(() => redis as RedisServer));
   });
+}
+
+/** Adds jobs to the queue of bundles behind the back of our own code. */
+export async function addRawJobs({ context }: Instance, ids: string[]): Promise<void> {
+  const jobs = ids.map((jobId) => ({ name: 'j', data: {}, opts: { jobId } }));
+  const { config, databaseUrl } = context;
+  if (config.redisUrl) {
+    const connection = new Redis(config.redisUrl, { maxRetriesPerRequest: null });
+    const queue = new Queue('bundles', { connection, prefix: 'outspoken' });
+    await queue.addBulk(jobs);
+    await queue.close();
+    connection.disconnect();
+  } else {
+    const Postgres = withBackend(createPostgresBackend);
+    const queue = new Postgres.Queue('bundles', { connection: { connectionString: databaseUrl, max: 1 } });
+    await queue.addBulk(jobs);
+    await queue.close();
+  }
+}
+
+/** Everything that the queue holds, as text: all keys and values of Redis, or all rows of BullMQ's tables. */
+export async function readQueue({ context, query }: Instance): Promise<string[]> {
+  if (context.config.redisUrl) return readRedis(context.config.redisUrl);
+  const tables = await query<{ name: string }>(
+    "select table_name as name from information_schema.tables where table_schema = 'bullmq'",
+  );
+  const rows = await Promise.all(
+    tables.map(({ name }) => query<{ row: string }>(`select t::text as row from bullmq."${name}" t`)),
+  );
+  return rows.flat().map(({ row }) => row);
+}
+
+/** Wipes it, as a Redis without persistence that is restarted would, or an operator in a hurry. */
+export async function wipeQueue({ context, query }: Instance): Promise<void> {
+  if (context.config.redisUrl) {
+    const redis = new Redis(context.config.redisUrl);
+    await redis.flushall();
+    redis.disconnect();
+  } else {
+    const tables = await query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'bullmq' and table_name <> 'migration'",
+    );
+    await query(`truncate ${tables.map(({ name }) => `bullmq."${name}"`).join(', ')} cascade`);
+  }
+}
+
+async function readRedis(url: string): Promise<string[]> {
+  const redis = new Redis(url);
+  const read: Record<string, (key: string) => Promise<unknown>> = {
+    string: (key) => redis.get(key),
+    hash: (key) => redis.hgetall(key),
+    list: (key) => redis.lrange(key, 0, -1),
+    set: (key) => redis.smembers(key),
+    zset: (key) => redis.zrange(key, '0', '-1'),
+    stream: (key) => redis.xrange(key, '-', '+'),
+  };
+  const found: string[] = [];
+  for (const key of await redis.keys('*')) {
+    const type = await redis.type(key);
+    const reader = read[type];
+    if (!reader && type !== 'none') throw new Error(`Redis holds a ${type}, which this cannot read`);
+    found.push(`${key} ${JSON.stringify(await reader?.(key))}`);
+  }
+  redis.disconnect();
+  return found;
 }
