@@ -59,8 +59,10 @@ const recordAndClaim = statement<Claimed>(`
   with ${record},
   ${moveLetters('claim', {
     name: 'claimed',
-    // a paused campaign stops here, too, within the few that are in the air
-    chosen: `select letter.id from letter join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
+    // a paused campaign and a suspended contact stop here, too, but for the few that are in the air
+    chosen: `select letter.id from letter
+      join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
+      join contact on contact.id = contact_id and contact.health = 'good'
       where letter.id = any ($1::bigint[]) and ${ours}`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
     returning: 'id, message_id, wording_id, tries, advocate_id',
