@@ -23,6 +23,10 @@ const findByReceipt = statement<Row>(`
   where receipt_hash = $1
   for update of advocate`);
 
+// Releasing locks letters in another order than cancelling does, so that each could wait for the other for ever.
+// It never waits for this lock; it comes back later.
+const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outspoken release'))");
+
 // Rows that are being claimed at this moment are waited for; what turns out to be on its way stays as it is.
 const cancel = statement<{ id: string; brand_id: number }>(`
   with ${moveLetters('cancel', {
@@ -62,6 +66,7 @@ export async function cancelLetters(
   handle?: string,
 ): Promise<number | undefined> {
   return parts.database.transaction(async (transaction) => {
+    await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     return advocate && cancelWaiting(parts, transaction, advocate, handle);
   });
@@ -76,6 +81,7 @@ export async function cancelLetters(
  */
 export async function eraseAdvocate(parts: Parts, token: string): Promise<boolean> {
   return parts.database.transaction(async (transaction) => {
+    await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     if (!advocate) return false;
     await cancelWaiting(parts, transaction, advocate);
