@@ -1,7 +1,7 @@
 import { automaticRules } from './automatic.ts';
 import { readComplaint } from './complaint.ts';
 import { readDeliveryReport } from './delivery-report.ts';
-import { foreignRules } from './foreign-bounces.ts';
+import { foreignRules, isFromMailSystem } from './foreign-bounces.ts';
 import type { Mail } from './read-mail.ts';
 import type { Facts, Rule } from './rule.ts';
 import type { Verdict } from './verdict.ts';
@@ -25,11 +25,8 @@ export const rules: readonly Rule[] = [
   {
     name: 'mail system',
     source:
-      'RFC 5321 section 4.5.1, RFC 2142 section 5; X-Failed-Recipients seen from Exim and Gmail. Its form is not known',
-    judge: ({ from, header }) =>
-      /^(mailer-daemon|postmaster)@/.test(from) || header.has('x-failed-recipients')
-        ? unknownForm
-        : undefined,
+      'RFC 5321 section 4.5.1; its form is not known. People have an address in From (RFC 5322 section 3.6.2)',
+    judge: (mail) => (isFromMailSystem(mail) || mail.from === '' ? unknownForm : undefined),
   },
   ...automaticRules,
   {

@@ -38,7 +38,7 @@ export function tidyWords(words: string): string {
   return words
     .replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .replace(/<[^<>\s]*@[^<>\s]*>/g, '<…>')
-    .replace(/[^\s<>()[\]:;,"']+@[^\s<>()[\]:;,"']+/g, '…')
+    .replace(/[^\s<>()[\]:;,"']*@[^\s<>()[\]:;,"']*/g, '…')
     .trim()
     .slice(0, 500)
     .toWellFormed();
