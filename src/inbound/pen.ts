@@ -19,24 +19,31 @@ export type PenReason =
 /** How long a mail waits at most, in days. */
 export const penDays = 28;
 
-const put = statement<{ id: string; letter_id: string | null }>(`
+// What belongs to a letter that is gone is not kept: its writer wanted it gone, or its time was over.
+const put = statement<{ id: string }>(`
   insert into pen (reason, letter_id, digest, data_key, key_version, raw)
-  values ($3, (select id from letter where ${hasHandle}), $4, $5, $6, $7)
+  select $3, ours.id, $4, $5, $6, $7
+  from (select 1) as mail left join (select id from letter where ${hasHandle}) as ours on true
+  where $1::text is null or ours.id is not null
   on conflict (digest) do nothing
-  returning id::text, letter_id::text`);
+  returning id::text`);
 
 type Parts = { database: Queryable; vault: Vault; mailDomain: string };
 type Penned = { reason: PenReason; raw: Buffer; digest: Buffer; handle?: string };
 
-/** Keeps a mail, encrypted under a key of its own, until a person has looked or its time is over. */
+/**
+ * Keeps a mail, encrypted under a key of its own, until a person has looked or its time is over.
+ *
+ * @returns false when it is there already, or when its letter is gone
+ */
 export async function putIntoPen(
   { database, vault, mailDomain }: Parts,
   { reason, raw, digest, handle }: Penned,
-): Promise<{ id: string; letter?: string } | undefined> {
+): Promise<boolean> {
   const { key, wrapped, version } = vault.mintKey(place('data_key', digest));
   const sealed = encryptBytes(key, place('raw', digest), raw);
   const row = await database.row(put, [handle ?? null, mailDomain, reason, digest, wrapped, version, sealed]);
-  return row && { id: row.id, letter: row.letter_id ?? undefined };
+  return row !== undefined;
 }
 
 const list = statement<{ id: string; received_at: Date; reason: string; letter_id: string | null }>(`

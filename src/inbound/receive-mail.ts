@@ -21,7 +21,7 @@ export type Incoming = { recipient: Recipient; raw: Buffer } & Facts;
 export type Received =
   | Recorded
   | { kind: 'penned'; reason: PenReason }
-  /** The pen has it already. */
+  /** The pen has it already, or its letter is gone. */
   | { kind: 'known' };
 
 /**

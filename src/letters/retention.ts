@@ -56,6 +56,12 @@ const stripLetters = statement<{ n: number }>(`
   ),
   unwritten as (
     delete from event where letter_id = any (array(select id from chosen))
+  ),
+  uncounted as (
+    delete from came_back where letter_id = any (array(select id from chosen))
+  ),
+  unpenned as (
+    delete from pen where letter_id = any (array(select id from chosen))
   )
   select count(*)::int as n from stripped`);
 
