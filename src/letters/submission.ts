@@ -4,6 +4,7 @@ import type { Campaign, CampaignBrand, Wording } from '../campaigns/campaign.ts'
 import { readAddress } from '../people/address.ts';
 import { type Identity, identities, type Said } from '../people/advocate.ts';
 import { keyedHash, type Vault } from '../people/vault.ts';
+import { checkLine, checkWords, limits } from './free-text.ts';
 
 /** What a person typed and picked, as the form sends it; every field may hold anything. */
 export type Typed = {
@@ -35,8 +36,6 @@ export type Submission = {
   said: Said;
   address: string;
 };
-
-export const limits = { name: 80, description: 80, ownWords: 1500 } as const;
 
 /** The value of the box that stands for every brand of the campaign. */
 export const everyBrand = '*';
@@ -183,45 +182,4 @@ const formOrder: Field[] = [
 
 function inFormOrder(problems: Problem[]): Problem[] {
   return problems.toSorted((a, b) => formOrder.indexOf(a.field) - formOrder.indexOf(b.field));
-}
-
-type Report = (message: string, values?: Problem['values']) => undefined;
-
-/**
- * Characters that can change how other text is read: controls, and marks that reorder it (Unicode Bidi_Control).
- * Zero-width spaces and joiners stay: Khmer is written with them.
- */
-const deceptive =
-  /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]/;
-
-/** A name or a description: one line that will stand in From and in the text. */
-function checkLine(typed: string, limit: number, report: Report): string | undefined {
-  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || deceptive.test(typed) || !typed.isWellFormed()) {
-    return report('characters');
-  }
-  const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
-  if (text === '') return report('missing');
-  if (length(text) > limit) return report('long', { limit, length: length(text) });
-  if (!/\p{L}/u.test(text) || /[@<>"]|:\/\/|www\./i.test(text)) return report('invalid');
-  return text;
-}
-
-/** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
-function checkWords(typed: string, report: Report): string | undefined {
-  if (deceptive.test(typed) || !typed.isWellFormed()) return report('characters');
-  const text = typed
-    .normalize('NFC')
-    .replace(/\r\n?|[\u2028\u2029]/g, '\n')
-    .replace(/[ \t]+$/gm, '')
-    .trim();
-  if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
-  if (/\S+@\S+\.\S/.test(text)) return report('address');
-  if (/:\/\/|\bwww\.\S/i.test(text)) return report('link');
-  if (/(?:\p{Nd}[\s()./-]{0,2}){8,}/u.test(text)) return report('phone');
-  return text;
-}
-
-/** As people count: a letter with its marks is one. */
-function length(text: string): number {
-  return [...new Intl.Segmenter().segment(text)].length;
 }

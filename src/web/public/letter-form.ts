@@ -6,15 +6,9 @@ import {
   type Wording,
 } from '../../campaigns/campaign.ts';
 import { countryName } from '../../letters/compose.ts';
+import { limits } from '../../letters/free-text.ts';
 import { personalDays } from '../../letters/retention.ts';
-import {
-  countryCodes,
-  everyBrand,
-  type Field,
-  limits,
-  type Problem,
-  type Typed,
-} from '../../letters/submission.ts';
+import { countryCodes, everyBrand, type Field, type Problem, type Typed } from '../../letters/submission.ts';
 import type { Locale } from '../../locale/locale.ts';
 import { identities } from '../../people/advocate.ts';
 

@@ -1,0 +1,69 @@
+import { deceptive } from '../people/deceptive.ts';
+
+export const limits = { name: 80, description: 80, ownWords: 1500 } as const;
+
+/** Says what is wrong: the last part of a message's key, and its figures. */
+type Report = (message: string, values?: Record<string, string | number>) => undefined;
+
+// Anybody can send 64 kB, so every pattern here reads the text once, whatever it holds.
+
+/** A name or a description: one line that will stand in From and in the text. */
+export function checkLine(typed: string, limit: number, report: Report): string | undefined {
+  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || deceptive.test(typed) || !typed.isWellFormed()) {
+    return report('characters');
+  }
+  const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
+  if (text === '') return report('missing');
+  if (length(text) > limit) return report('long', { limit, length: length(text) });
+  if (!/\p{L}/u.test(text.replace(invisible, '')) || /[@<>"]|:\/\/|www\./i.test(text))
+    return report('invalid');
+  return text;
+}
+
+/** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
+export function checkWords(typed: string, report: Report): string | undefined {
+  if (deceptive.test(typed) || !typed.isWellFormed()) return report('characters');
+  const lines = typed.normalize('NFC').split(/\r\n?|[\n\u2028\u2029]/);
+  const text = lines
+    .map((line) => line.trimEnd())
+    .join('\n')
+    .trim();
+  if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
+  if (/[^\s@]@[^\s@.]+\.[^\s@]/.test(text)) return report('address');
+  if (/:\/\/|\bwww\.\S/i.test(text)) return report('link');
+  if (/(?:\p{Nd}[\s()./-]{0,2}){8,}/u.test(text.replace(dates, ' – '))) return report('phone');
+  return text;
+}
+
+/** Letters by name that nobody sees: a name of these is none. */
+const invisible = /\p{Default_Ignorable_Code_Point}/gu;
+
+/** 2024-07-12, 12.07.2024 and 2019-2024 have as many digits as a phone number. */
+const dates =
+  /\b(?:(?:19|20)\d\d-[01]\d-[0-3]\d|[0-3]?\d([./-])[01]?\d\1(?:19|20)\d\d|(?:19|20)\d\d ?[-/–] ?(?:19|20)\d\d)\b/g;
+
+/** The longest character that people send, an emoji of two persons, has 15 code units. */
+const longestCharacter = 16;
+
+/** As people count: a letter with its marks is one. Marks piled up without end count as well. */
+function length(text: string): number {
+  return Math.max(Math.ceil(text.length / longestCharacter), countCharacters(text));
+}
+
+const segmenter = new Intl.Segmenter();
+const piece = 256;
+
+/** Piece by piece, since every segment carries a copy of the whole text that it was cut from. */
+function countCharacters(text: string): number {
+  let count = 0;
+  for (let start = 0; start < text.length; ) {
+    const isHalf = /[\ud800-\udbff]/.test(text.charAt(start + piece - 1));
+    const end = start + piece - (isHalf ? 1 : 0);
+    const segments = [...segmenter.segment(text.slice(start, end))];
+    const last = segments.at(-1)?.index ?? 0;
+    const goesOn = end < text.length && last > 0; // the last one may be cut through: it is read again
+    count += goesOn ? segments.length - 1 : segments.length;
+    start = goesOn ? start + last : end;
+  }
+  return count;
+}
