@@ -1,4 +1,6 @@
+import { newlySuspended } from '../src/brands/contact-health.ts';
 import type { Context } from '../src/context.ts';
+import { scrubPen } from '../src/inbound/pen.ts';
 import { scrub } from '../src/letters/retention.ts';
 import { beatWorker, sweepLetters } from '../src/letters/sweep.ts';
 import { startLoop } from './loop.ts';
@@ -18,6 +20,11 @@ export function startTidying({ database, log }: Context, queues: Queues, { worke
       const { unknown, returned, untaken } = await sweepLetters(database, workerId, [...active]);
       if (unknown + returned > 0)
         log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
+      for (const contact of await newlySuspended(database))
+        log.warn(
+          { contact: contact.id, failures: contact.failures },
+          'a contact is suspended: its letters wait',
+        );
       await queues.bundles.add(untaken.map(jobOf));
     },
     { interval: fiveSeconds, onError: (error) => log.error({ err: error }, 'the sweep failed') },
@@ -25,7 +32,9 @@ export function startTidying({ database, log }: Context, queues: Queues, { worke
   const scrubbing = startLoop(
     async () => {
       const { expired, forgotten } = await scrub(database);
-      if (expired + forgotten > 0) log.info({ expired, forgotten }, 'personal data was removed on time');
+      const penned = await scrubPen(database);
+      if (expired + forgotten + penned > 0)
+        log.info({ expired, forgotten, penned }, 'personal data was removed on time');
     },
     { interval: tenMinutes, onError: (error) => log.error({ err: error }, 'the scrub failed') },
   );

@@ -44,3 +44,38 @@ const tell = statement<{ id: number; failures: number }>(`
 export async function newlySuspended(db: Queryable): Promise<{ id: number; failures: number }[]> {
   return db.rows(tell);
 }
+
+type Suspended = {
+  id: number;
+  brand: string;
+  failures: number;
+  suspended_at: Date | null;
+  /** Letters of its brand that are ready or deferred. */
+  waiting: number;
+};
+
+const list = statement<Suspended>(`
+  select contact.id, brand.slug as brand, failures, suspended_at, (
+    select count(*)::int from waiting_letter
+    join campaign_brand on campaign_brand.campaign_id = waiting_letter.campaign_id
+      and campaign_brand.brand_id = waiting_letter.brand_id
+    where campaign_brand.contact_id = contact.id
+  ) as waiting
+  from contact join brand on brand.id = contact.brand_id
+  where health = 'suspended'
+  order by contact.id`);
+
+/** Contacts whose letters wait. */
+export async function listSuspended(db: Queryable): Promise<Suspended[]> {
+  return db.rows(list);
+}
+
+const lift = statement<{ id: number }>(`
+  update contact set health = 'good', failures = 0, suspended_at = null, suspension_told = false
+  where id = $1::bigint and health = 'suspended'
+  returning id`);
+
+/** Lets a contact's letters go again. False: it is not suspended. */
+export async function liftSuspension(db: Queryable, id: string): Promise<boolean> {
+  return (await db.row(lift, [id])) !== undefined;
+}

@@ -91,9 +91,30 @@ async function makeSocketFolder(owner: Owner): Promise<string> {
  * this process can start its own. If somebody holds the lock, the folder is in use.
  */
 async function endOrphan(dataFolder: string, password: string): Promise<void> {
+  const found = await findServer(dataFolder, password);
+  if (!found) return;
+  if (found.owned) throw inUse(dataFolder);
+  process.kill(found.pid, 'SIGINT');
+  for (let tries = 0; isAlive(found.pid) && tries < 200; tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await rm(found.socketFolder, { recursive: true, force: true });
+}
+
+/** The server that another Outspoken runs on this folder at this moment, for working beside it; undefined: none. */
+export async function findRunningPostgres(folder: string): Promise<string | undefined> {
+  const password = await readFile(join(folder, 'postgres-password'), 'utf8').catch(() => undefined);
+  if (password === undefined) return undefined;
+  const found = await findServer(join(folder, 'postgres'), password);
+  return found?.owned ? urlOf(found.socketFolder, password) : undefined;
+}
+
+type Found = { pid: number; socketFolder: string /** Somebody holds the instance lock. */; owned: boolean };
+
+async function findServer(dataFolder: string, password: string): Promise<Found | undefined> {
   const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
   const [pid, , , , socketFolder] = lines.split('\n'); // PostgreSQL, miscadmin.h: LOCK_FILE_LINE_SOCKET_DIR
-  if (!pid || !socketFolder || !isAlive(Number(pid))) return;
+  if (!pid || !socketFolder || !isAlive(Number(pid))) return undefined;
   const client = new pg.Client({
     connectionString: urlOf(socketFolder, password),
     connectionTimeoutMillis: 5000,
@@ -101,16 +122,11 @@ async function endOrphan(dataFolder: string, password: string): Promise<void> {
   try {
     await client.connect();
   } catch {
-    return; // not a server of ours, or one that is just ending: the new server judges the pid file itself
+    return undefined; // not a server of ours, or one that is just ending: the new server judges the pid file itself
   }
   const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
   await client.end();
-  if (!rows[0].free) throw inUse(dataFolder);
-  process.kill(Number(pid), 'SIGINT');
-  for (let tries = 0; isAlive(Number(pid)) && tries < 200; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await rm(socketFolder, { recursive: true, force: true });
+  return { pid: Number(pid), socketFolder, owned: !rows[0].free };
 }
 
 function isAlive(pid: number): boolean {

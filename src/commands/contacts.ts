@@ -1,0 +1,33 @@
+import { liftSuspension, listSuspended } from '../brands/contact-health.ts';
+import { ExpectedError } from '../expected.ts';
+import { misused, readId } from './arguments.ts';
+import type { Command } from './command.ts';
+
+/** Contacts whose letters wait, since too many of them came back. */
+export const contacts: Command = {
+  usage: [
+    '  npm run contacts               the suspended ones: id, brand, since when, letters that wait',
+    '  npm run contacts -- lift ID    let its letters go again, once its address was checked',
+  ].join('\n'),
+
+  async run({ database, hint }, { args, say }) {
+    const [what, ...rest] = args;
+    const id = readId(rest[0]);
+    if (what === undefined) {
+      const suspended = await listSuspended(database);
+      for (const contact of suspended) {
+        const since = contact.suspended_at ? `since ${contact.suspended_at.toISOString()}, ` : '';
+        const came = `${contact.failures} came back in a row`;
+        say(`${contact.id}  ${contact.brand}  ${since}${came}, ${contact.waiting} wait`);
+      }
+      if (suspended.length === 0) say('No contact is suspended.');
+    } else if (what === 'lift' && id && rest.length === 1) {
+      if (!(await liftSuspension(database, id))) {
+        throw new ExpectedError(`Contact ${id} is not suspended. Nothing was changed.`);
+      }
+      hint();
+      say(`Contact ${id} is good again; its letters go at its pace.`);
+    } else misused(this);
+    return undefined;
+  },
+};

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { field, readFields } from '../inbound/fields.ts';
+import { inboundLimits } from '../inbound/limits.ts';
+import { receiveMail } from '../inbound/receive-mail.ts';
+import { findRecipient } from '../inbound/recipient.ts';
+import type { Command } from './command.ts';
+
+/** What a mail server understands of a program that it pipes mail to (sysexits.h). */
+const ok = 0;
+const badData = 65;
+const tryLater = 75;
+
+/**
+ * Takes one mail from a file or from standard input, as the listener would: for mail servers that hand mail to
+ * programs. Whatever fails in an unforeseen way asks to come again, so that no mail is lost.
+ */
+export const inbound: Command = {
+  usage: [
+    '  npm run inbound -- [--to ADDRESS] [FILE]',
+    'Without --to, the address is read from X-Original-To or Delivered-To. Ends with 0 when the mail is taken',
+    'care of, 65 when it is not for us or too large, 75 when it should come again.',
+  ].join('\n'),
+  failure: tryLater,
+
+  async run({ database, vault, log, config }, { args, say, input }) {
+    const given = read(args);
+    const raw =
+      given && (given.file === undefined ? await input() : await readFile(given.file).catch(() => undefined));
+    if (!raw) {
+      say(given ? 'The file cannot be read.' : `Usage:\n${this.usage}`);
+      return badData;
+    }
+    if (raw.length > inboundLimits.size) {
+      say('The mail is larger than a megabyte.');
+      return badData;
+    }
+    const receiving = { database, vault, log, mailDomain: config.mailDomain };
+    const header = readFields(raw.toString('latin1').split(/\r?\n\r?\n/)[0] ?? '');
+    const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to') ?? '';
+    const recipient = await findRecipient(receiving, address.replace(/^<|>$/g, ''));
+    if (!recipient) {
+      say('There is no such address here.');
+      return badData;
+    }
+    const nullSender = field(header, 'return-path') === '<>';
+    const received = await receiveMail(receiving, { recipient, raw, nullSender });
+    return received.kind === 'too early' ? tryLater : ok;
+  },
+};
+
+function read(args: string[]): { to?: string; file?: string } | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      args,
+      options: { to: { type: 'string' } },
+      allowPositionals: true,
+    });
+    return positionals.length > 1 ? undefined : { to: values.to, file: positionals[0] };
+  } catch {
+    return undefined;
+  }
+}

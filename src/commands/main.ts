@@ -1,0 +1,58 @@
+import { readConfig } from '../config.ts';
+import { createContext } from '../context.ts';
+import { findRunningPostgres } from '../embedded/postgres.ts';
+import { ExpectedError } from '../expected.ts';
+import { createLog } from '../log.ts';
+import type { Command } from './command.ts';
+import { contacts } from './contacts.ts';
+import { inbound } from './inbound.ts';
+import { pen } from './pen.ts';
+import { unknown } from './unknown.ts';
+
+/** Every command: `npm run NAME -- …`, or `node dist/src/commands/main.js NAME …` where no npm is wanted. */
+const commands: Record<string, Command> = { contacts, inbound, pen, unknown };
+
+async function main(name: string, args: string[]): Promise<void> {
+  const command = commands[name];
+  if (!command) throw new ExpectedError(`There are these commands: ${Object.keys(commands).join(', ')}.`);
+  try {
+    process.exitCode = await run(command, args);
+  } catch (error) {
+    process.exitCode = command.failure ?? 1;
+    if (error instanceof ExpectedError) process.stderr.write(`${error.message}\n`);
+    else createLog('info').fatal({ err: error }, 'the command ended because of a surprise');
+  }
+}
+
+/** Works beside the instance that runs, on the same database; the embedded one is started if nobody has. */
+async function run(command: Command, args: string[]): Promise<number> {
+  const config = readConfig(process.env);
+  const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir));
+  const context = await createContext({ ...config, databaseUrl, roles: [] }, createLog(config.logLevel));
+  try {
+    const status = await command.run(context, { args, say, print, input });
+    return status ?? 0;
+  } finally {
+    await context.close();
+  }
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function print(bytes: Buffer): void {
+  process.stdout.write(bytes);
+}
+
+async function input(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+const [name = '', ...args] = process.argv.slice(2);
+main(name, args).catch((error) => {
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+});
