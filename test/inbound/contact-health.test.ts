@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { newlySuspended, suspension } from '../../src/brands/contact-health.ts';
+import { suspension } from '../../src/brands/contact-health.ts';
 import { contacts } from '../../src/commands/contacts.ts';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
@@ -84,17 +84,6 @@ describe('a contact', () => {
       await instance.query("update contact set failed_at = failed_at - interval '15 days'");
     }
     expect(await list()).toBe('No contact is suspended.\n');
-  });
-
-  it('is told of once, for the log', async () => {
-    const { database } = instance.context;
-    await instance.query("update contact set health = 'suspended', suspension_told = true, failures = 3");
-    await instance.query('update contact set suspension_told = false where id in (1, 2)');
-    const [first, second] = [await newlySuspended(database), await newlySuspended(database)];
-    // the worker looks as well: each contact is told of once between us
-    expect(first.length).toBeLessThanOrEqual(2);
-    expect(second).toEqual([]);
-    await instance.query("update contact set health = 'good', failures = 0");
   });
 
   it.each([['lift'], ['lift', 'x'], ['suspend', '1'], ['lift', '1', '2']])(

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { layCableTo } from '../support/cable.ts';
+import { fixture, type SentLetter, sendLetter } from '../support/came-back.ts';
+import { runProgram } from '../support/commands.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+describe('npm run inbound, as a mail server pipes to it', () => {
+  let smtp: TestSmtp;
+  let instance: Instance;
+  let letter: SentLetter;
+  let env: Record<string, string>;
+  let folder: string;
+  beforeAll(async () => {
+    smtp = await startSmtp();
+    const key = randomBytes(32);
+    instance = await startInstance({
+      roles: ['web', 'worker', 'inbound'],
+      smtpUrl: smtp.url,
+      settings: { appKeys: [{ version: 1, key }] },
+    });
+    letter = await sendLetter(instance);
+    folder = await mkdtemp(join(tmpdir(), 'outspoken-mail-'));
+    env = {
+      DATABASE_URL: instance.context.databaseUrl,
+      APP_KEY: `1:${key.toString('base64')}`,
+      DATA_DIR: folder,
+    };
+  });
+  afterAll(async () => {
+    await instance.close();
+    await smtp.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const inbound = (input: Buffer, ...args: string[]) => runProgram(['inbound', ...args], { env, input });
+
+  it('takes a mail from standard input, and ends with 0 once it counts', async () => {
+    const ran = await inbound(fixture('postfix-delayed', letter), '--to', letter.returnPath);
+    expect(ran).toEqual({ status: 0, out: '', err: '' });
+    expect((await letter.timeline()).at(-1)?.type).toBe('delayed');
+  });
+
+  it.each(['X-Original-To', 'Delivered-To'])('finds the address in %s, where none is named', async (name) => {
+    const other = await sendLetter(instance);
+    const raw = Buffer.concat([
+      Buffer.from(`${name}: ${other.returnPath}\r\n`),
+      fixture('postfix-delivered', other),
+    ]);
+    expect(await inbound(raw)).toMatchObject({ status: 0 });
+    expect(await other.state()).toBe('delivered');
+  });
+
+  it('takes a mail from a file', async () => {
+    const other = await sendLetter(instance);
+    const file = join(folder, 'mail.eml');
+    await writeFile(file, fixture('postfix-failed', other));
+    expect(await inbound(Buffer.alloc(0), '--to', other.returnPath, file)).toMatchObject({ status: 0 });
+    expect(await other.state()).toBe('bounced');
+  });
+
+  it('ends with 65 for what is not ours, forged, too large, or not there', async () => {
+    const forged = letter.returnPath.replace(/\.[0-9a-f]{4}/, '.0000');
+    const mail = fixture('postfix-failed', letter);
+    const huge = Buffer.alloc(1_100_000, 'line of text\r\n');
+    for (const ran of [
+      await inbound(mail, '--to', forged),
+      await inbound(mail, '--to', 'somebody@brand.example'),
+      await inbound(mail),
+      await inbound(huge, '--to', letter.returnPath),
+      await inbound(mail, '--to', letter.returnPath, join(folder, 'none.eml')),
+      await inbound(mail, '--from', 'x'),
+    ]) {
+      expect(ran.status).toBe(65);
+      expect(ran.out).not.toBe('');
+    }
+    expect(await letter.state()).toBe('accepted');
+  });
+
+  it('ends with 75 while the database is away, or the settings are wrong: the mail comes again', async () => {
+    const clone = await cloneDatabase();
+    const cable = await layCableTo(clone.url);
+    await cable.cut();
+    const mail = fixture('postfix-failed', letter);
+    const away = await runProgram(['inbound', '--to', letter.returnPath], {
+      env: { ...env, DATABASE_URL: cable.url },
+      input: mail,
+    });
+    expect(away).toMatchObject({ status: 75, err: expect.stringContaining('nothing listens there') });
+    const wrong = await runProgram(['inbound'], { env: { ...env, APP_KEY: 'x' }, input: mail });
+    expect(wrong.status).toBe(75);
+    await cable.close();
+    await clone.drop();
+  });
+
+  it('counts a mail once, whichever way it comes: by SMTP, and then by a pipe', async () => {
+    const other = await sendLetter(instance);
+    await other.bring('postfix-delayed');
+    const before = await other.timeline();
+    const again = Buffer.concat([
+      Buffer.from('Received: from mx.brand.example by relay.example; Mon, 9 Nov 2026 11:00:00 +0000\r\n'),
+      fixture('postfix-delayed', other),
+    ]);
+    expect((await inbound(again, '--to', other.returnPath)).status).toBe(0);
+    expect(await other.timeline()).toEqual(before);
+  });
+});
