@@ -27,7 +27,8 @@ enums as (
 columns as (
   select attrelid, attnum, format('  %I %s%s%s%s', attname, format_type(atttypid, atttypmod),
     case attidentity when 'a' then ' generated always as identity' else '' end,
-    coalesce(' default ' || pg_get_expr(adbin, adrelid), ''),
+    coalesce(case attgenerated when '' then ' default ' || pg_get_expr(adbin, adrelid)
+      else ' generated always as (' || pg_get_expr(adbin, adrelid) || case attgenerated when 's' then ') stored' else ') virtual' end end, ''),
     case when attnotnull then ' not null' else '' end) as line
   from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum
   where attnum > 0 and not attisdropped

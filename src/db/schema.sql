@@ -68,6 +68,7 @@ create table bundle (
   letter_ids bigint[] not null,
   released_at timestamp with time zone default now() not null,
   worker_id integer,
+  probes text,
   constraint bundle_pkey PRIMARY KEY (id),
   constraint bundle_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint bundle_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaign(id),
@@ -75,6 +76,7 @@ create table bundle (
 );
 comment on table bundle is 'letters to one contact that were released together; the row goes when all of them moved on';
 comment on column bundle.worker_id is 'the worker that took it; null: its job is still in the queue, or was lost';
+comment on column bundle.probes is 'the receiver that this one letter tries out; null: an ordinary bundle';
 
 create table came_back (
   letter_id bigint not null,
@@ -137,6 +139,10 @@ create table contact (
   health contact_health default 'good'::contact_health not null,
   hourly_pace integer,
   released_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  sends_from time without time zone,
+  sends_until time without time zone,
+  time_zone text default 'UTC'::text not null,
+  domain text generated always as (lower(split_part(address, '@'::text, 2))) virtual,
   failures smallint default 0 not null,
   failed_at timestamp with time zone,
   suspended_at timestamp with time zone,
@@ -145,16 +151,22 @@ create table contact (
   constraint contact_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint a_real_contact_has_a_source_a_date_and_a_checker CHECK (((address ~~ '%.example'::text) OR ((source_url IS NOT NULL) AND (verified_on IS NOT NULL) AND (verified_by IS NOT NULL)))),
   constraint contact_address_check CHECK (((length(address) >= 3) AND (length(address) <= 254))),
-  constraint contact_hourly_pace_check CHECK ((hourly_pace > 0))
+  constraint contact_hourly_pace_check CHECK ((hourly_pace > 0)),
+  constraint hours_have_a_beginning_and_an_end CHECK ((((sends_from IS NULL) = (sends_until IS NULL)) AND (sends_from <> sends_until)))
 );
 CREATE INDEX contact_brand ON public.contact USING btree (brand_id);
 comment on column contact.hourly_pace is 'letters per hour; null: as fast as the relay takes them';
 comment on column contact.released_until is 'how far ahead of its pace this contact has been served (theoretical arrival time, GCRA)';
+comment on column contact.sends_from is 'letters leave from this time of the day, on the clocks of time_zone; null: at any time';
+comment on column contact.sends_until is 'and before this one; if that is earlier, the hours go past midnight';
+comment on column contact.time_zone is 'IANA name, e.g. Europe/Stockholm';
+comment on column contact.domain is 'the receiving host that an e-mail address stands for';
 comment on column contact.failures is 'letters that it refused for good since the last one that was delivered';
 comment on column contact.failed_at is 'when it refused the last one';
 comment on column contact.suspended_at is 'since when its letters wait';
 comment on column contact.suspension_told is 'the log has said so';
 CREATE TRIGGER contacts_are_kept BEFORE DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION guard_deletion();
+CREATE TRIGGER time_zones_exist BEFORE INSERT OR UPDATE OF time_zone ON public.contact FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION guard_time_zone();
 
 create table event (
   letter_id bigint not null,
@@ -194,7 +206,7 @@ create table letter (
 CREATE INDEX letter_of_advocate ON public.letter USING btree (advocate_id);
 CREATE INDEX letter_to_strip ON public.letter USING btree (id) WHERE ((advocate_id IS NULL) AND (message_id IS NOT NULL));
 comment on column letter.contact_id is 'the contact that it was released to';
-comment on column letter.due_at is 'ready: not before; deferred: tried again at';
+comment on column letter.due_at is 'ready: its place in the line; deferred: tried again at';
 comment on column letter.first_tried_at is 'tries end five days after it';
 comment on column letter.message_id is 'without angle brackets; minted when the letter is created, never changed, removed by the scrub';
 comment on column letter.sent_sha256 is 'SHA-256 of the message as it was last handed to SMTP';
@@ -242,6 +254,24 @@ comment on column pen.letter_id is 'the letter that its recipient address names,
 comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail twice is one';
 comment on column pen.data_key is 'encrypted under APP_KEY of key_version; without it the mail is noise';
 comment on column pen.raw is 'encrypted: the message as it came';
+
+create table receiver (
+  domain text not null,
+  since timestamp with time zone default now() not null,
+  strikes smallint default 0 not null,
+  backoff integer,
+  probe_at timestamp with time zone,
+  constraint receiver_pkey PRIMARY KEY (domain),
+  constraint an_open_breaker_knows_its_next_probe CHECK (((backoff IS NULL) = (probe_at IS NULL))),
+  constraint receiver_backoff_check CHECK (((backoff >= 60) AND (backoff <= 3600))),
+  constraint receiver_strikes_check CHECK (((strikes >= 0) AND (strikes <= 2)))
+);
+comment on table receiver is 'receiving hosts that put letters off (src/letters/breaker.ts), for all workers; no row: nothing is wrong';
+comment on column receiver.domain is 'contact.domain';
+comment on column receiver.since is 'when it began';
+comment on column receiver.strikes is 'letters in a row that were put off with another reply than 421, while letters still go';
+comment on column receiver.backoff is 'seconds between two probes; null: letters still go';
+comment on column receiver.probe_at is 'no letter goes before this time, and then one';
 
 create table waiting_letter (
   letter_id bigint not null,
@@ -303,6 +333,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION public.guard_time_zone()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if not exists (select from pg_timezone_names where name = new.time_zone) then
+    raise exception 'there is no time zone %', new.time_zone using errcode = 'check_violation';
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION public.guard_wording()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -310,6 +352,20 @@ AS $function$
 begin
   raise exception 'a wording is immutable: add a new version' using errcode = 'insufficient_privilege';
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.is_within_hours(moment timestamp with time zone, sends_from time without time zone, sends_until time without time zone, time_zone text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case
+    when sends_from is null then true
+    when sends_from < sends_until
+      then (moment at time zone time_zone)::time >= sends_from and (moment at time zone time_zone)::time < sends_until
+    else (moment at time zone time_zone)::time >= sends_from or (moment at time zone time_zone)::time < sends_until
+  end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION public.letter_may_move(was letter_state, becomes letter_state)

@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
 import { moveLetters, recordOutcomes } from './move.ts';
+import { heedOutcomes, type ReceiverState } from './receiver-store.ts';
 import { waitAfter } from './retry.ts';
 
 /** A bundle with what all its letters share. */
@@ -13,6 +14,12 @@ export type BundleRow = {
   lists: [string, ...string[]];
   address: string;
   mail_domain: string | null;
+  /** The receiving host of the address. */
+  domain: string;
+  /** The one letter that tries out a host which asked to be left alone. */
+  probe: boolean;
+  /** How that host stood when this was last asked. */
+  receiver: ReceiverState;
 };
 
 /** A letter that is ours to send. */
@@ -31,14 +38,17 @@ export type Sent = { id: string; tries: number; outcome: Outcome; hash?: Buffer 
 const take = statement<BundleRow>(`
   with taken as (
     update bundle set worker_id = $2 where id = $1 and worker_id is null
-    returning id, campaign_id, brand_id, contact_id, letter_ids
+    returning id, campaign_id, brand_id, contact_id, letter_ids, probes
   )
-  select taken.id::text, letter_ids, brand.name as brand, lists, contact.address, mail_domain
+  select taken.id::text, letter_ids, brand.name as brand, lists, contact.address, mail_domain, contact.domain,
+    probes is not null as probe,
+    case when receiver.domain is null then 'well' when probe_at is null then 'watched' else 'open' end as receiver
   from taken
   join campaign on campaign.id = taken.campaign_id
   join brand on brand.id = taken.brand_id
   join campaign_brand on campaign_brand.campaign_id = taken.campaign_id and campaign_brand.brand_id = taken.brand_id
-  join contact on contact.id = taken.contact_id`);
+  join contact on contact.id = taken.contact_id
+  left join receiver on receiver.domain = contact.domain`);
 
 const record = recordOutcomes({
   name: 'recorded',
@@ -59,11 +69,13 @@ const recordAndClaim = statement<Claimed>(`
   with ${record},
   ${moveLetters('claim', {
     name: 'claimed',
-    // a paused campaign and a suspended contact stop here, too, but for the few that are in the air
+    // a paused campaign, a suspended contact and a host that asks for a break stop here, too, but for the few
+    // that are in the air
     chosen: `select letter.id from letter
       join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
       join contact on contact.id = contact_id and contact.health = 'good'
-      where letter.id = any ($1::bigint[]) and ${ours}`,
+      where letter.id = any ($1::bigint[]) and ${ours}
+        and not exists (select from receiver where domain = $11 and probe_at is not null)`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
     returning: 'id, message_id, wording_id, tries, advocate_id',
   })},
@@ -83,7 +95,6 @@ const finish = statement(`
   ${moveLetters('return', {
     name: 'left_over',
     chosen: 'select unnest(letter_ids) from finished',
-    set: 'due_at = now()',
     returning: 'id, campaign_id, brand_id, due_at',
   })}
   insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
@@ -96,10 +107,31 @@ export function openBundles(database: Database, workerId: number, log: Logger) {
   return {
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
     take: (bundleId: string) => database.row(take, [bundleId, workerId]),
+    /**
+     * Remembers what outcomes say about the receiving host.
+     *
+     * @returns whether the host is to be left alone: no further letter of the bundle may go
+     */
+    async heed(bundle: BundleRow, sent: Sent[]): Promise<boolean> {
+      const outcomes = sent.map(({ outcome }) => outcome);
+      const before = bundle.receiver;
+      bundle.receiver = await persist(log, () => heedOutcomes(database, bundle, outcomes));
+      const { domain, receiver, probe } = bundle;
+      if (receiver === 'open' && before !== 'open') log.warn({ domain }, 'a host is left alone for a while');
+      return receiver === 'open' && !probe;
+    },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
-      persist(log, () => database.rows(recordAndClaim, [next, ...columns(sent), bundle.id, workerId])),
-    /** Ends a bundle; what was not claimed waits again. */
+      persist(log, () =>
+        database.rows(recordAndClaim, [
+          next,
+          ...columns(sent),
+          bundle.id,
+          workerId,
+          bundle.probe ? null : bundle.domain,
+        ]),
+      ),
+    /** Ends a bundle; what was not claimed waits again, in its old place. */
     finish: (bundle: BundleRow) => persist(log, () => database.rows(finish, [bundle.id])),
   };
 }

@@ -11,13 +11,19 @@ const later = 60 * minute;
 export const patience = 5 * 24 * 60 * minute;
 
 /**
- * How long to wait after the given number of tries, in seconds. Up to a tenth is added at random, so that
- * letters that failed together do not all come back together.
+ * How long to wait after the given number of tries, in seconds.
  *
  * @param tries how often the letter was tried, 1 or more
  * @param random from 0 to 1
  */
 export function waitAfter(tries: number, random = Math.random()): number {
-  const wait = firstHour[tries - 1] ?? later;
-  return Math.round(wait * (1 + random / 10));
+  return Math.round(stretch(firstHour[tries - 1] ?? later, random));
+}
+
+/**
+ * Up to a tenth longer, at random: what was put off together does not all come back together, and nothing
+ * comes too early.
+ */
+export function stretch(seconds: number, random: number): number {
+  return seconds * (1 + random / 10);
 }

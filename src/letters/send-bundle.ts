@@ -3,6 +3,7 @@ import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
 import { sha256, type Vault } from '../people/vault.ts';
+import { handleOf } from './alias.ts';
 import type { BundleRow, BundleStore, Claimed, Sent } from './bundle-store.ts';
 import { startFlight } from './flight.ts';
 import type { Places } from './places.ts';
@@ -46,6 +47,7 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       if (wanted > 0 && held === 0) held = await places.take(wanted);
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
       const answered = flight.land();
+      if (await bundles.heed(bundle, answered)) left.length = 0; // the rest waits again, untried
       const next = left.splice(0, Math.min(wanted, held - flight.inAir()));
       if (next.length > 0 || answered.length > 0) {
         const claimed = await bundles.recordAndClaim(bundle, answered, next);
@@ -83,7 +85,7 @@ async function sendLetter(
   }
   const { message, from } = written;
   try {
-    const outcome = await mailer.send({ from, to: bundle.address }, message);
+    const outcome = await mailer.send({ from, to: bundle.address, id: handleOf(letter.message_id) }, message);
     if (outcome === stoppedByGuard) {
       log.info({ letter: id }, 'a letter was not sent: MAIL_RECIPIENTS does not have its address');
       return { id, tries, outcome };

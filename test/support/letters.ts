@@ -146,8 +146,7 @@ export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<
      )
      update letter set due_at = moved.due_at from moved where letter.id = moved.letter_id`,
   );
-  const [table] = await query<{ there: boolean }>("select to_regclass('receiver') is not null as there");
-  if (table?.there) await query('update receiver set probe_at = now() where probe_at is not null');
+  await query('update receiver set probe_at = now() where probe_at is not null');
 }
 
 /** How the letters of one person stand, by brand, as their private page says. */
