@@ -1,5 +1,6 @@
 import Handlebars from 'handlebars';
 import { z } from 'zod';
+import { deceptive } from '../people/deceptive.ts';
 
 /**
  * The sandbox for letter templates. They are written by organizers and are data, not code: a template may
@@ -47,7 +48,10 @@ export type CompiledWording = (particulars: Particulars) => Rendered;
 
 export type Compiled = { ok: true; render: CompiledWording } | { ok: false; problems: string[] };
 
-const limits = { sender: 200, subject: 300, body: 10_000, passage: 2_000, depth: 4, rendered: 30_000 };
+const limits = { sender: 200, subject: 300, body: 10_000, passage: 2_000, depth: 4 };
+
+/** A letter is about a page, and the longest own words are 24,000 code units: nothing honest comes near. */
+const longest = { line: 900, text: 60_000 };
 
 /**
  * Checks and compiles a wording with its passages. Problems are sentences for the person who wrote it.
@@ -127,12 +131,17 @@ function compile(template: string): Render {
 }
 
 function checkTemplate(template: string, limit: number): string[] {
+  if (typeof template !== 'string') return ['is not text']; // Handlebars would take a parsed tree as well
   if (template.length > limit) return [`is longer than ${limit} characters`];
+  if (deceptive.test(template)) return ['holds hidden characters, which control or reorder the text'];
+  if (template.includes('{{{{')) return ['{{{{…}}}} is not available'];
+  let program: hbs.AST.Program;
   try {
-    return checkProgram(Handlebars.parseWithoutProcessing(template), 1);
+    program = Handlebars.parseWithoutProcessing(template);
   } catch {
     return ['is not a valid template: a {{ or }} is missing or in the wrong place'];
   }
+  return checkProgram(program, 1);
 }
 
 type Node = hbs.AST.Node;
@@ -146,6 +155,9 @@ function checkProgram(program: hbs.AST.Program, depth: number): string[] {
 function checkNode(node: Node, depth: number): string[] {
   switch (node.type) {
     case 'ContentStatement':
+      return /\{\{|\}\}/.test((node as hbs.AST.ContentStatement).value)
+        ? ['{{ and }} cannot be part of a letter; one of them is missing or too much']
+        : [];
     case 'CommentStatement':
       return [];
     case 'MustacheStatement': {
@@ -158,7 +170,7 @@ function checkNode(node: Node, depth: number): string[] {
     }
     case 'BlockStatement': {
       const block = node as hbs.AST.BlockStatement;
-      const helper = (block.path as hbs.AST.PathExpression).original;
+      const helper = block.path.type === 'PathExpression' ? block.path.original : '…';
       if (helper !== 'if' && helper !== 'unless')
         return [`{{#${helper}}} is not available; there are if and unless`];
       if (block.params.length !== 1 || block.hash) return [`{{#${helper}}} takes one variable`];
@@ -169,29 +181,47 @@ function checkNode(node: Node, depth: number): string[] {
       ];
     }
     default:
-      return [`${node.type} is not available`];
+      return [`${notAvailable[node.type] ?? node.type} is not available; there are variables, if and unless`];
   }
 }
 
+const notAvailable: Record<string, string> = {
+  PartialStatement: '{{>…}}',
+  PartialBlockStatement: '{{#>…}}',
+  Decorator: '{{*…}}',
+  DecoratorBlock: '{{#*…}}',
+};
+
 function checkPath(node: Node): string[] {
+  if (node.type === 'SubExpression') return ['(…) is not available; name a variable'];
+  if (node.type !== 'PathExpression') return ['a fixed value cannot stand where a variable belongs'];
   const path = node as hbs.AST.PathExpression;
-  const plain = node.type === 'PathExpression' && !path.data && path.depth === 0 && path.parts.length === 1;
-  const known = plain && (variableNames as readonly string[]).includes(path.original as string);
-  return known
+  const plain = !path.data && path.depth === 0 && path.parts.length === 1;
+  return plain && (variableNames as readonly string[]).includes(path.original)
     ? []
-    : [`{{${path.original ?? '…'}}} is not a variable; there are: ${variableNames.join(', ')}`];
+    : [`{{${path.original}}} is not a variable; there are: ${variableNames.join(', ')}`];
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ').trim();
+  return cut(text.replace(/\s+/g, ' '), longest.line).trim();
 }
 
 /** Conditions leave gaps behind: at most one empty line between paragraphs, none at the ends. */
 function tidy(text: string): string {
-  return text
-    .slice(0, limits.rendered)
-    .replace(/\r\n?/g, '\n')
-    .replace(/[ \t]+\n/g, '\n')
+  return cut(text, longest.text)
+    .split(/\r\n?|\n/)
+    .map((line) => line.trimEnd())
+    .join('\n')
     .replace(/\n{3,}/g, '\n\n')
     .trim();
+}
+
+/** A template may name a long variable many times. No character is cut in two. */
+function cut(text: string, most: number): string {
+  return text.length > most
+    ? text
+        .slice(0, most)
+        .toWellFormed()
+        .replace(/\ufffd$/, '')
+    : text;
 }
