@@ -5,7 +5,12 @@ import { codeOf } from '../expected.ts';
 import { judge, type Outcome, type Stage } from './outcome.ts';
 import type { Relay } from './relay.ts';
 
-export type Envelope = { from: string; to: string };
+export type Envelope = {
+  from: string;
+  to: string;
+  /** Asks for reports of what becomes of the message, which name this id. */
+  id?: string;
+};
 
 /** One kept connection to a relay. */
 export type Line = {
@@ -82,7 +87,7 @@ async function sendOn(
   try {
     const response = await new Promise<string>((resolve, reject) => {
       connection.send(
-        { from: envelope.from, to: [envelope.to], size: bytes.length },
+        { from: envelope.from, to: [envelope.to], size: bytes.length, dsn: reportsOn(envelope) },
         message,
         (error, info) => (error ? reject(error) : resolve(info.response)),
       );
@@ -102,6 +107,16 @@ async function sendOn(
     else connection.close();
     return { outcome, silent: outcome.code === undefined };
   }
+}
+
+/**
+ * What is asked of a server that offers DSN (RFC 3461): reports of delivery, failure and delay, which carry the
+ * header of the message and not its text. A server that offers none is asked nothing.
+ */
+function reportsOn({ id, to }: Envelope) {
+  return id === undefined
+    ? undefined
+    : { id, return: 'HDRS', notify: ['SUCCESS', 'FAILURE', 'DELAY'], recipient: `rfc822;${to}` };
 }
 
 /** After a refusal the session is clean again only after RSET (RFC 5321 section 4.1.1.5). */

@@ -12,7 +12,14 @@ export type Action =
   | { wait: number }
   | { until: Promise<unknown> };
 
-export type Caught = { from: string; to: string[]; raw: Buffer; at: number };
+export type Caught = {
+  from: string;
+  to: string[];
+  raw: Buffer;
+  at: number;
+  /** The MAIL and RCPT commands as they were said. */
+  commands: string[];
+};
 
 export type TestSmtp = {
   url: string;
@@ -92,6 +99,7 @@ export async function startSmtp({
     const reader = lines(socket);
     let from = '';
     let to: string[] = [];
+    let commands: string[] = [];
     if ((await answer(socket, 'connect', '220 mx.brand.example ESMTP')) === 'over') return;
     for await (const line of reader.each()) {
       const verb = line.slice(0, 4).toUpperCase();
@@ -107,20 +115,22 @@ export async function startSmtp({
       else if (verb === 'MAIL') {
         from = /<(.*?)>/.exec(line)?.[1] ?? '';
         to = [];
+        commands = [line];
         done = await answer(socket, 'mail', '250 2.1.0 ok');
         if (done === 'script') from = '';
       } else if (verb === 'RCPT') {
         const recipient = /<(.*?)>/.exec(line)?.[1] ?? '';
         done = await answer(socket, 'rcpt', from ? '250 2.1.5 ok' : '503 5.5.1 MAIL first', [recipient]);
         if (done === 'ours' && from) to.push(recipient);
+        commands.push(line);
       } else if (verb === 'DATA') {
         done = await answer(socket, 'data', to.length > 0 ? '354 go on' : '503 5.5.1 RCPT first', to);
         if (done === 'ours' && to.length > 0) {
           const raw = await reader.message(async () => (await answer(socket, 'body', '', to)) !== 'over');
           if (!raw) return;
-          handedOver.push({ from, to, raw, at: Date.now() });
+          handedOver.push({ from, to, raw, at: Date.now(), commands });
           done = await answer(socket, 'dot', `250 2.0.0 ok queued as Q${accepted.length + 1}`, to, raw);
-          if (done === 'ours') accepted.push({ from, to, raw, at: Date.now() });
+          if (done === 'ours') accepted.push({ from, to, raw, at: Date.now(), commands });
         }
       } else if (verb === 'RSET') done = await answer(socket, 'rset', '250 2.0.0 ok');
       else if (verb === 'QUIT') {
