@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { seedFirstCampaign } from '../../src/campaigns/seed.ts';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import { createVault } from '../../src/people/vault.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { wordsOf } from '../support/visitor.ts';
+
+const vault = createVault([{ version: 1, key: Buffer.alloc(32, 1) }]);
+const seed = (database: Database) =>
+  database.transaction((transaction) => seedFirstCampaign(transaction, vault));
+
+describe('seeding the first campaign', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let client: pg.Client;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    client = new pg.Client({ connectionString: clone.url });
+    await client.connect();
+  });
+  afterAll(async () => {
+    await client.end();
+    await clone.drop();
+  });
+  const count = async (table: string) =>
+    (await client.query(`select count(*)::int as n from ${table}`)).rows[0].n as number;
+
+  it('is done once, however many processes start at the same time', async () => {
+    const processes = Array.from({ length: 4 }, () => openDatabase(clone.url, 2));
+    const created = await Promise.all(processes.map(seed));
+    expect(created.filter(Boolean)).toHaveLength(1);
+    expect(await count('campaign')).toBe(1);
+    const brands = await count('brand');
+    expect(brands).toBeGreaterThanOrEqual(12);
+    expect([await count('contact'), await count('campaign_brand')]).toEqual([brands, brands]);
+    expect(await count('wording')).toBe(2);
+
+    expect(await seed(processes[0] as Database)).toBe(false);
+    expect([await count('campaign'), await count('brand'), await count('wording')]).toEqual([1, brands, 2]);
+    await Promise.all(processes.map((database) => database.close()));
+  });
+
+  it('leaves an instance alone that has a campaign of its own, even a closed one', async () => {
+    const own = await cloneDatabase();
+    const database = openDatabase(own.url, 2);
+    await database.pool.query("insert into campaign (slug, state, texts) values ('mine', 'closed', '{}')");
+    expect(await seed(database)).toBe(false);
+    expect((await database.pool.query('select slug from campaign')).rows).toEqual([{ slug: 'mine' }]);
+    await database.close();
+    await own.drop();
+  });
+
+  it('gives every brand one contact under .example, to which nobody can deliver', async () => {
+    const { rows } = await client.query('select kind::text, address, source_url, verified_on from contact');
+    for (const contact of rows) {
+      expect(contact).toMatchObject({ kind: 'email', source_url: null, verified_on: null });
+      expect(contact.address).toMatch(/^human-rights@[a-z0-9-]+\.example$/);
+    }
+    expect(new Set(rows.map(({ address }) => address)).size).toBe(rows.length);
+  });
+});
+
+describe('the database', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let client: pg.Client;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    const database = openDatabase(clone.url, 1);
+    await seed(database);
+    await database.close();
+    client = new pg.Client({ connectionString: clone.url });
+    await client.connect();
+  });
+  afterAll(async () => {
+    await client.end();
+    await clone.drop();
+  });
+
+  const add = (address: string, source?: string, on?: string, by?: string) =>
+    client.query(
+      `insert into contact (brand_id, kind, address, source_url, verified_on, verified_by)
+       select min(id), 'email', $1, $2, $3, $4 from brand`,
+      [address, source, on, by],
+    );
+  const source = 'https://brand.test/contact';
+
+  it.each<[string, string | undefined, string | undefined, string | undefined]>([
+    ['source, date and checker', undefined, undefined, undefined],
+    ['source', undefined, '2024-07-12', 'checker'],
+    ['date', source, undefined, 'checker'],
+    ['checker', source, '2024-07-12', undefined],
+  ])('refuses a real contact without its %s', async (_what, ...proof) => {
+    await expect(add('people@brand.test', ...proof)).rejects.toThrow('a_real_contact_has_a_source');
+  });
+
+  it('takes a real contact with all three, and does not let it lose them', async () => {
+    await add('people@brand.test', source, '2024-07-12', 'checker');
+    await expect(
+      client.query("update contact set verified_by = null where address = 'people@brand.test'"),
+    ).rejects.toThrow('a_real_contact_has_a_source');
+  });
+
+  it.each(['people@brand.example.test', 'people@brand.examples', 'people@example.com'])(
+    'does not take %s for a sample',
+    async (address) => {
+      await expect(add(address)).rejects.toThrow('a_real_contact_has_a_source');
+    },
+  );
+
+  it.each([
+    "update wording set body = 'another'",
+    "update wording set passages = '{}'",
+    'update wording set version = version + 1',
+    'delete from wording',
+  ])('refuses to change a wording: %s', async (statement) => {
+    await expect(client.query(statement)).rejects.toThrow('immutable');
+  });
+});
+
+describe('the page of the first campaign', () => {
+  let instance: Instance;
+  beforeAll(async () => {
+    instance = await startInstance({ roles: ['web'] });
+  });
+  afterAll(() => instance.close());
+
+  it('shows each list with its claim, what it is asked, and a link to its source further down', async () => {
+    const page = await instance.visitor().get('/c/speak-out-for-central');
+    const lists = page.html.split('<div class="list"').slice(1);
+    expect(lists).toHaveLength(4);
+    for (const html of lists) {
+      const anchor = /href="#(source-[a-z0-9-]+)"/.exec(html)?.[1];
+      expect(page.html).toContain(`<li id="${anchor}">`);
+      expect(wordsOf({ ...page, html })).toMatch(/Source: .+, .*20\d\d/);
+      expect(html).toMatch(/name="brand" value="[a-z-]+"/);
+    }
+  });
+});
