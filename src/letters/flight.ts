@@ -37,10 +37,14 @@ export function startFlight<Answer>(): Flight<Answer> {
     async answer(milliseconds) {
       if (inAir > 0 && landed.length === 0) await next();
       let waiting = true;
-      const enough = new Promise<void>((resolve) => setTimeout(resolve, milliseconds)).then(() => {
+      let timer: NodeJS.Timeout | undefined;
+      const enough = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, milliseconds);
+      }).then(() => {
         waiting = false;
       });
       while (waiting && inAir > 0) await Promise.race([next(), enough]);
+      clearTimeout(timer);
     },
     async over() {
       while (inAir > 0) await next();
