@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { states } from '../../src/letters/letter.ts';
+import { scrub } from '../../src/letters/retention.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { untilStates, type Writer, writeMany } from '../support/letters.ts';
+import { wordsOf } from '../support/visitor.ts';
+
+let instance: Instance;
+beforeEach(async () => {
+  instance = await startInstance({ roles: ['web'] });
+});
+afterEach(() => instance.close());
+
+const days = (n: number) => `${n * 24} hours`;
+
+/** Makes everything about a person older, as if the clock had gone on. */
+async function age(writer: Writer, by: string): Promise<void> {
+  const token = writer.receipt.slice('/r/'.length);
+  await instance.query(
+    `with person as (
+       update advocate set created_at = created_at - $2::interval, confirmed_at = confirmed_at - $2::interval
+       where receipt_hash = sha256($1::text::bytea) returning id
+     )
+     update letter set state_at = state_at - $2::interval from person where advocate_id = person.id`,
+    [token, by],
+  );
+}
+
+const write = async (brands: string[], confirmed = true) =>
+  (await writeMany(instance, { people: 1, brands, confirmed }))[0] as Writer;
+
+/** Puts the letters of a person into a state, whatever may lead there. */
+async function put(writer: Writer, state: string, brand?: string): Promise<void> {
+  await instance.context.database.transaction(async ({ rows }) => {
+    const run = (text: string, values: unknown[] = []) => rows({ name: '', text }, values);
+    await run('alter table letter disable trigger letter_moves_as_designed');
+    await run(
+      `update letter set state = $2::text::letter_state from advocate, brand
+       where advocate.id = advocate_id and brand.id = brand_id and ($3::text is null or brand.slug = $3)
+         and receipt_hash = sha256($1::text::bytea)`,
+      [writer.receipt.slice('/r/'.length), state, brand ?? null],
+    );
+    await run('alter table letter enable trigger letter_moves_as_designed');
+  });
+}
+
+const counts = () =>
+  instance.query(
+    'select campaign_id, brand_id, state::text, count(*)::int as n from letter group by 1, 2, 3 order by 1, 2, 3',
+  );
+const isThere = async ({ receipt }: Writer) => (await instance.visitor().get(receipt)).status === 200;
+
+describe('a letter that nobody confirms', () => {
+  it('is kept for seven days, and can be confirmed until then', async () => {
+    const writer = await write(['hm', 'nike'], false);
+    await age(writer, '6 days 23 hours');
+    expect(await scrub(instance.context.database)).toMatchObject({ expired: 0 });
+    expect((await instance.visitor().post(`/confirm/${writer.confirm}`)).status).toBe(303);
+  });
+
+  it('is gone after seven days: its link says so, and nobody is left but a number', async () => {
+    const writer = await write(['hm', 'nike'], false);
+    const other = await write(['hm'], false);
+    await age(writer, '7 days 1 minute');
+    expect(await scrub(instance.context.database)).toEqual({ expired: 1, forgotten: 0 });
+    const page = await instance.visitor().get(`/confirm/${writer.confirm}`);
+    expect(page.status).toBe(404);
+    expect(wordsOf(page)).toContain('not good any more');
+    expect((await instance.visitor().post(`/confirm/${writer.confirm}`)).status).toBe(404);
+    expect(await instance.query('select count(*)::int as n from advocate')).toEqual([{ n: 1 }]);
+    await untilStates(instance, { draft: 1, expired: 2 });
+    expect((await instance.visitor().post(`/confirm/${other.confirm}`)).status).toBe(303);
+  });
+});
+
+describe('a person', () => {
+  it('is forgotten 28 days after the end of the last letter, not of the first', async () => {
+    const writer = await write(['hm', 'nike']);
+    await put(writer, 'accepted', 'hm');
+    await put(writer, 'rejected', 'nike');
+    await age(writer, days(27));
+    await instance.query(
+      "update letter set state_at = state_at - interval '40 days' where state = 'accepted'",
+    );
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
+    expect(await isThere(writer)).toBe(true);
+    await age(writer, days(1.01));
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
+    expect(await isThere(writer)).toBe(false);
+  });
+
+  it('leaves what can be counted and nothing else', async () => {
+    const [forgotten, kept] = [await write(['hm', 'nike']), await write(['hm'])];
+    await put(forgotten, 'accepted');
+    await put(kept, 'accepted');
+    await instance.query(
+      "update letter set sent_sha256 = sha256('x'), first_tried_at = now(), due_at = now()",
+    );
+    await age(forgotten, days(29));
+    const before = await counts();
+    expect((await scrub(instance.context.database)).forgotten).toBe(1);
+    expect(await counts()).toEqual(before);
+
+    const left = await instance.query(
+      `select message_id, sent_sha256, first_tried_at, due_at, state_at = date_trunc('day', state_at) as to_the_day,
+         (select count(*)::int from event where letter_id = letter.id) as events
+       from letter where advocate_id is null`,
+    );
+    const nothing = { message_id: null, sent_sha256: null, first_tried_at: null, due_at: null };
+    expect(left).toEqual(Array(2).fill({ ...nothing, to_the_day: true, events: 0 }));
+    expect(await isThere(kept)).toBe(true);
+    const [other] = await instance.query<{ message_id: string; events: number }>(
+      `select message_id, (select count(*)::int from event where letter_id = letter.id) as events
+       from letter where advocate_id is not null`,
+    );
+    expect(other?.message_id).toMatch(/@outspoken\.example$/);
+    expect(other?.events).toBeGreaterThanOrEqual(2);
+  });
+
+  it('is kept for as long as a letter is under way, and forgotten in every other state', async () => {
+    const writers = new Map<string, Writer>();
+    for (const state of states) {
+      const writer = await write(['hm', 'nike']);
+      await put(writer, 'accepted', 'hm');
+      await put(writer, state, 'nike');
+      await age(writer, days(100));
+      writers.set(state, writer);
+    }
+    await scrub(instance.context.database);
+    const kept: string[] = [];
+    for (const [state, writer] of writers) if (await isThere(writer)) kept.push(state);
+    expect(kept).toEqual(['draft', 'held', 'ready', 'queued', 'sending', 'deferred']);
+    const [row] = await instance.query<{ n: number }>(
+      'select count(*)::int as n from letter where advocate_id is not null and message_id is not null',
+    );
+    expect(row?.n).toBe(2 * kept.length);
+  });
+
+  it('is not forgotten twice, and nothing else happens when there is nothing to do', async () => {
+    const writer = await write(['hm']);
+    await put(writer, 'accepted');
+    await age(writer, days(29));
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
+    const before = await counts();
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
+    expect(await counts()).toEqual(before);
+  });
+});
+
+describe('the count of confirmation mails', () => {
+  it('is forgotten a day after the last one', async () => {
+    const add = (hash: string, ...ages: string[]) =>
+      instance.query(
+        `insert into confirmation_cap
+         select $1::text::bytea, array(select now() - age::interval from unnest($2::text[]) age)`,
+        [hash, ages],
+      );
+    await add('old', '49 hours', '24 hours 1 minute');
+    await add('young', '49 hours', '23 hours 59 minutes');
+    await scrub(instance.context.database);
+    expect(
+      await instance.query("select convert_from(address_fingerprint, 'utf8') as hash from confirmation_cap"),
+    ).toEqual([{ hash: 'young' }]);
+  });
+});
