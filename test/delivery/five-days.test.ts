@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { openBundles } from '../../src/letters/bundle-store.ts';
+import { createPlaces } from '../../src/letters/places.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { sendBundle } from '../../src/letters/send-bundle.ts';
+import { enlistWorker } from '../../src/letters/sweep.ts';
+import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
+import { guardRecipients } from '../../src/mail/recipients.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { stateCounts, writeMany } from '../support/letters.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+const minute = 60;
+const hour = 60 * minute;
+const day = 24 * hour;
+/** What the clock of the machine adds while the test runs, at most. */
+const grain = minute / 2;
+
+let smtp: TestSmtp;
+let mailer: Mailer;
+let instance: Instance;
+let workOff: () => Promise<void>;
+/** When each try reached the server, in seconds of the clock that the test moves. */
+const tries: number[] = [];
+let clock = 0;
+
+// No worker runs: the test gives the turns, so that five days take as long as their statements.
+beforeAll(async () => {
+  smtp = await startSmtp();
+  smtp.script((moment) => {
+    if (moment === 'rcpt') tries.push(clock);
+    return moment === 'rcpt' ? { reply: '450 4.2.2 mailbox full' } : undefined;
+  });
+  instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
+  const { database, vault, wordings, log, config } = instance.context;
+  mailer = createMailer({ url: smtp.url, guard: guardRecipients(config.mailRecipients), connections: 1 });
+  const sending = {
+    bundles: openBundles(database, await enlistWorker(database), log),
+    ...{ vault, wordings, mailer, log, mailDomain: config.mailDomain },
+    places: createPlaces(1),
+    stopping: new AbortController().signal,
+  };
+  workOff = async () => {
+    for (const { id } of await releaseLetters(database)) await sendBundle(sending, id);
+  };
+});
+afterAll(async () => {
+  await mailer.close();
+  await instance.close();
+  await smtp.close();
+});
+
+/** Lets time go by: every stored time that matters becomes older. */
+async function pass(seconds: number): Promise<void> {
+  clock += seconds;
+  await instance.query(
+    `with receivers as (update receiver set probe_at = probe_at - $1 * interval '1 second'),
+     waiting as (update waiting_letter set due_at = due_at - $1 * interval '1 second')
+     update letter set due_at = due_at - $1 * interval '1 second',
+       first_tried_at = first_tried_at - $1 * interval '1 second'`,
+    [seconds],
+  );
+}
+
+/** Seconds until the letter is due, and may go to a server that asked for breaks; undefined: it waits no more. */
+async function untilDue(): Promise<number | undefined> {
+  const [row] = await instance.query<{ wait: number }>(
+    `select extract(epoch from greatest(due_at, (select max(probe_at) from receiver)) - now())::float8 as wait
+     from waiting_letter`,
+  );
+  return row?.wait;
+}
+
+describe('a letter that is put off for five days', () => {
+  it('is tried on schedule, and given up after the fifth day', async () => {
+    await writeMany(instance, { people: 1, brands: ['hm'] });
+    await workOff();
+    for (let wait = await untilDue(); wait !== undefined; wait = await untilDue()) {
+      const before = tries.length;
+      await pass(wait - grain);
+      await workOff();
+      expect(tries).toHaveLength(before); // not a moment early
+      await pass(grain + 1);
+      await workOff();
+      expect(tries.length - before).toBeLessThanOrEqual(1);
+    }
+    const givenUp = clock;
+    expect(await stateCounts(instance)).toEqual({ abandoned: 1 });
+    expect(givenUp).toBeGreaterThanOrEqual(5 * day - grain);
+    expect(givenUp).toBeLessThan(5 * day + 2 * hour);
+
+    expect(tries.filter((at) => at < hour).length).toBeGreaterThanOrEqual(3);
+    expect(tries.filter((at) => at < hour).length).toBeLessThanOrEqual(5);
+    const gaps = tries.slice(1).map((at, n) => ({ at, gap: at - (tries[n] as number) }));
+    for (const { at, gap } of gaps) {
+      if (at > hour + grain) expect(gap).toBeGreaterThanOrEqual(hour / 2 - grain);
+      expect(gap).toBeLessThan(2 * hour);
+    }
+    expect(tries.at(-1)).toBeGreaterThan(5 * day - 2 * hour);
+
+    const [letter] = await instance.query<{ tries: number }>('select tries from letter');
+    expect(letter?.tries).toBe(tries.length);
+  }, 180_000);
+});
