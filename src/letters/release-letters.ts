@@ -24,7 +24,8 @@ const ahead = (due: string) => `coalesce(first_tried_at, ${due}) - interval '${p
 const fallDue = statement(`
   with due as (
     select letter_id, waiting_letter.due_at, ${ahead('waiting_letter.due_at')} as place,
-      first_tried_at <= now() - interval '${patience} seconds' as too_late
+      -- whoever erased a letter while it was being handed over took its words along: it cannot be tried again
+      advocate_id is null or first_tried_at <= now() - interval '${patience} seconds' as too_late
     from waiting_letter join letter on letter.id = letter_id
     where deferred and waiting_letter.due_at <= now()
     limit 500
