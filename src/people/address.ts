@@ -9,7 +9,9 @@ export function readAddress(typed: string): string | undefined {
   const text = typed.trim().normalize('NFC');
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
-  const domain = at > 0 ? domainToASCII(text.slice(at + 1)).toLowerCase() : '';
+  const host = text.slice(at + 1);
+  // what ends or escapes a host name in a URL would be dropped in silence
+  const domain = at > 0 && !/[\s%/?#\\]/.test(host) ? domainToASCII(host).toLowerCase() : '';
   if (
     !/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) ||
     local.length > 64
