@@ -26,7 +26,9 @@ export function connectTo(port: number): MailClient {
       over = true;
       for (const tell of waiting.splice(0)) tell('');
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => {}); // it passes on the socket's
+    lines.on('line', (line) => {
       partial.push(line);
       if (/^\d{3}-/.test(line)) return;
       const reply = partial.join(' ');
