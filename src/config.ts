@@ -80,10 +80,13 @@ const whole = (low: number, high: number) =>
 const host = z.string().regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1');
 
 const url = (protocols: string[], example: string) =>
-  z.string().refine((text) => {
-    const parsed = URL.canParse(text) ? new URL(text) : undefined;
-    return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
-  }, `must be a URL such as ${example}`);
+  z.string().refine(
+    (text) => {
+      const parsed = URL.canParse(text) ? new URL(text) : undefined;
+      return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
+    },
+    { error: `must be a URL such as ${example}`, abort: true },
+  );
 
 const domain = z
   .string()
@@ -131,22 +134,31 @@ const schema = z.object({
   // a server behind a Unix socket has no host name: postgres://user:password@/outspoken?host=/run/postgresql
   DATABASE_URL: z
     .string()
-    .regex(/^postgres(ql)?:\/\/\S+$/, 'must be a URL such as postgres://user:password@host:5432/outspoken')
+    .regex(/^postgres(ql)?:\/\/\S+$/, {
+      error: 'must be a URL such as postgres://user:password@host:5432/outspoken',
+      abort: true,
+    })
+    .refine(
+      (text) => URL.canParse(text.replace('@/', '@socket/')),
+      'is not a URL that can be read: write special characters of the password as %23 and so on',
+    )
     .optional(),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
   SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587')
     .refine(
-      (text) =>
-        !URL.canParse(text) ||
-        ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
+      (text) => ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
       'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off',
     )
     .optional(),
   APP_KEY: masterKeys.optional(),
   PUBLIC_URL: url(['http:', 'https:'], 'https://outspoken.example.org')
     .refine(
-      (text) => !URL.canParse(text) || text.startsWith('https:') || isLoopback(new URL(text).hostname),
+      (text) => text.startsWith('https:') || isLoopback(new URL(text).hostname),
       'must be https: outside this machine, since links in mails open private pages',
+    )
+    .refine(
+      (text) => new URL(text).href === `${new URL(text).origin}/`,
+      'must be the address of a whole host, without a path, a user or a query',
     )
     .transform((text) => text.replace(/\/+$/, ''))
     .optional(),
