@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { field, readFields } from '../inbound/fields.ts';
 import { inboundLimits } from '../inbound/limits.ts';
-import { receiveMail } from '../inbound/receive-mail.ts';
+import { mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
 import { findRecipient } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
 
@@ -45,7 +45,7 @@ export const inbound: Command = {
     }
     const nullSender = field(header, 'return-path') === '<>';
     const received = await receiveMail(receiving, { recipient, raw, nullSender });
-    return received.kind === 'too early' ? tryLater : ok;
+    return mustComeAgain(received) ? tryLater : ok;
   },
 };
 

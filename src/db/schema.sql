@@ -243,15 +243,14 @@ create table pen (
   data_key bytea not null,
   key_version smallint not null,
   raw bytea not null,
-  constraint pen_digest_key UNIQUE (digest),
+  constraint pen_letter_id_digest_key UNIQUE NULLS NOT DISTINCT (letter_id, digest),
   constraint pen_pkey PRIMARY KEY (id),
   constraint pen_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 60)))
 );
 CREATE INDEX pen_by_age ON public.pen USING btree (received_at);
-CREATE INDEX pen_of_letter ON public.pen USING btree (letter_id) WHERE (letter_id IS NOT NULL);
 comment on table pen is 'mail that waits for a person, for 28 days at most';
 comment on column pen.letter_id is 'the letter that its recipient address names, if one does';
-comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail twice is one';
+comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail about the same letter is kept once';
 comment on column pen.data_key is 'encrypted under APP_KEY of key_version; without it the mail is noise';
 comment on column pen.raw is 'encrypted: the message as it came';
 

@@ -65,6 +65,11 @@ export function createRates(perMinute: InboundLimits['perMinute'], now: () => nu
 }
 
 /** A client of IPv6 has a whole /64 to itself (RFC 6177). */
-function network(address: string): string {
-  return address.includes('.') ? address : address.split(':').slice(0, 4).join(':');
+export function network(address: string): string {
+  if (!address.includes(':')) return address;
+  const [before = '', after] = address.split('::');
+  const head = before === '' ? [] : before.split(':');
+  const tail = after === undefined || after === '' ? [] : after.split(':');
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  return [...head, ...Array<string>(zeros).fill('0'), ...tail].slice(0, 4).join(':');
 }

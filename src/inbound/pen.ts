@@ -19,31 +19,59 @@ export type PenReason =
 /** How long a mail waits at most, in days. */
 export const penDays = 28;
 
+/**
+ * How much the pen holds, in mails and in bytes, of mail about letters and of mail from anybody to postmaster and
+ * abuse: so that strangers can neither fill the disk nor keep out what belongs to letters.
+ */
+export const penRoom = { letters: 10_000, strangers: 1_000, bytesPerMail: 64 * 1024 } as const;
+
 // What belongs to a letter that is gone is not kept: its writer wanted it gone, or its time was over.
-const put = statement<{ id: string }>(`
-  insert into pen (reason, letter_id, digest, data_key, key_version, raw)
-  select $3, ours.id, $4, $5, $6, $7
-  from (select 1) as mail left join (select id from letter where ${hasHandle}) as ours on true
-  where $1::text is null or ours.id is not null
-  on conflict (digest) do nothing
-  returning id::text`);
+const put = statement<{ fits: boolean; kept: boolean }>(`
+  with target as (
+    select ours.id from (select 1) as mail left join (select id from letter where ${hasHandle}) as ours on true
+    where $1::text is null or ours.id is not null
+  ),
+  room as (
+    select count(*) < $8::int and coalesce(sum(octet_length(raw)), 0) < $8::bigint * ${penRoom.bytesPerMail} as fits
+    from pen where (letter_id is null) = ($1::text is null)
+  ),
+  kept as (
+    insert into pen (reason, letter_id, digest, data_key, key_version, raw)
+    select $3, target.id, $4, $5, $6, $7 from target, room where fits
+    on conflict (letter_id, digest) do nothing
+    returning id
+  )
+  select fits, exists (select from kept) as kept from room`);
 
 type Parts = { database: Queryable; vault: Vault; mailDomain: string };
-type Penned = { reason: PenReason; raw: Buffer; digest: Buffer; handle?: string };
+type ForAPerson = { reason: PenReason; raw: Buffer; digest: Buffer; handle?: string };
 
-/**
- * Keeps a mail, encrypted under a key of its own, until a person has looked or its time is over.
- *
- * @returns false when it is there already, or when its letter is gone
- */
+export type Penned =
+  | { kind: 'penned'; reason: PenReason }
+  /** It is there already, or its letter is gone. */
+  | { kind: 'known' }
+  /** There is no room at present. */
+  | { kind: 'full' };
+
+/** Keeps a mail, encrypted under a key of its own, until a person has looked or its time is over. */
 export async function putIntoPen(
   { database, vault, mailDomain }: Parts,
-  { reason, raw, digest, handle }: Penned,
-): Promise<boolean> {
+  { reason, raw, digest, handle }: ForAPerson,
+): Promise<Penned> {
   const { key, wrapped, version } = vault.mintKey(place('data_key', digest));
   const sealed = encryptBytes(key, place('raw', digest), raw);
-  const row = await database.row(put, [handle ?? null, mailDomain, reason, digest, wrapped, version, sealed]);
-  return row !== undefined;
+  const row = await database.row(put, [
+    handle ?? null,
+    mailDomain,
+    reason,
+    digest,
+    wrapped,
+    version,
+    sealed,
+    handle === undefined ? penRoom.strangers : penRoom.letters,
+  ]);
+  if (row?.kept) return { kind: 'penned', reason };
+  return { kind: row?.fits ? 'known' : 'full' };
 }
 
 const list = statement<{ id: string; received_at: Date; reason: string; letter_id: string | null }>(`

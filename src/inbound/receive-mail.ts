@@ -4,7 +4,7 @@ import { handleOf, readReturnPath } from '../letters/alias.ts';
 import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
 import { classify } from './classify.ts';
-import { type PenReason, putIntoPen } from './pen.ts';
+import { type Penned, type PenReason, putIntoPen } from './pen.ts';
 import { digestOf, readMail } from './read-mail.ts';
 import type { Recipient } from './recipient.ts';
 import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
@@ -17,12 +17,13 @@ export type Receiving = { database: Database; vault: Vault; log: Logger; mailDom
 /** One mail for one address of ours. */
 export type Incoming = { recipient: Recipient; raw: Buffer } & Facts;
 
-/** What became of it. Only `too early` may be brought again; everything else is taken care of, and committed. */
-export type Received =
-  | Recorded
-  | { kind: 'penned'; reason: PenReason }
-  /** The pen has it already, or its letter is gone. */
-  | { kind: 'known' };
+/** What became of it. */
+export type Received = Recorded | Penned;
+
+/** Whether it must be brought again; everything else is taken care of, and committed. */
+export function mustComeAgain({ kind }: Received): boolean {
+  return kind === 'too early' || kind === 'full';
+}
 
 /**
  * How long a report may overtake the record of its letter's sending, in milliseconds: a mail server on the same
@@ -30,10 +31,7 @@ export type Received =
  */
 const overtaking = 5000;
 
-/**
- * Takes a mail that came back: tells what it is, and writes down what it says. When this resolves to anything
- * but `too early`, it is committed; coming twice, it counts once.
- */
+/** Takes a mail that came back: tells what it is, and writes down what it says. Coming twice, it counts once. */
 export async function receiveMail(receiving: Receiving, incoming: Incoming): Promise<Received> {
   const deadline = Date.now() + overtaking;
   const mail = await readMail(incoming.raw);
@@ -52,10 +50,7 @@ async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict):
   const { recipient, raw } = incoming;
   const handle = 'handle' in recipient ? recipient.handle : undefined;
   const digest = digestOf(raw);
-  const pen = async (reason: PenReason): Promise<Received> => {
-    const penned = await putIntoPen(receiving, { reason, raw, digest, handle });
-    return penned ? { kind: 'penned', reason } : { kind: 'known' };
-  };
+  const pen = (reason: PenReason) => putIntoPen(receiving, { reason, raw, digest, handle });
   const record = async (about: string, topic: Topic, told?: Told): Promise<Received> => {
     const { mailDomain, database } = receiving;
     const recorded = await recordNews(database, { handle: about, mailDomain, digest }, topic, told);

@@ -2,7 +2,7 @@ import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import type { Context } from '../context.ts';
 import { isConnectionLoss } from '../db/database.ts';
 import { createRates, type InboundLimits } from './limits.ts';
-import { receiveMail } from './receive-mail.ts';
+import { mustComeAgain, receiveMail } from './receive-mail.ts';
 import { findRecipient, type Recipient } from './recipient.ts';
 
 /** What the listener answers with, beside its words: an SMTP reply code. */
@@ -62,7 +62,7 @@ export function createReception(context: Context, limits: InboundLimits) {
         const recipient = found.get(address);
         if (!recipient) throw new Error('a recipient was taken that was not checked');
         const received = await orLater(receiveMail(receiving, { recipient, raw, nullSender }));
-        if (received.kind === 'too early') throw new Answer(451, 'this comes too early, please come again');
+        if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
       }
     },
 

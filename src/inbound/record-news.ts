@@ -13,7 +13,7 @@ export type Told = { code?: number; host?: string; response?: string; hard?: boo
 
 export type Recorded =
   | { kind: 'recorded'; letter: string }
-  /** The same mail was counted before. */
+  /** The same mail was counted before, or enough of them were. */
   | { kind: 'known'; letter: string }
   /** There is no such letter any more. */
   | { kind: 'gone' }
@@ -29,8 +29,14 @@ const lock = statement<{ id: string; state: LetterState }>(
 /** States of letters that a server has, or may have. */
 const handedOver: readonly LetterState[] = ['unknown', 'accepted', 'delivered', 'bounced'];
 
+/** How much mail about one letter counts: who got the letter could write without end. */
+const mostNews = 100;
+
 const remember = statement<{ letter_id: string }>(`
-  insert into came_back (letter_id, digest) values ($1, $2) on conflict do nothing returning letter_id::text`);
+  insert into came_back (letter_id, digest)
+  select $1::bigint, $2 where (select count(*) from came_back where letter_id = $1::bigint) < ${mostNews}
+  on conflict do nothing
+  returning letter_id::text`);
 
 // $1 the letter, $2 to $4 the evidence, $5 whether the failure counts against the contact
 const chosen = 'select $1::bigint as id';

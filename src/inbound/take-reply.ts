@@ -1,5 +1,5 @@
-import { putIntoPen } from './pen.ts';
-import type { Received, Receiving } from './receive-mail.ts';
+import { type Penned, putIntoPen } from './pen.ts';
+import type { Receiving } from './receive-mail.ts';
 
 /** A mail that a person wrote to a letter's address. */
 export type Reply = { handle: string; raw: Buffer; digest: Buffer };
@@ -8,7 +8,6 @@ export type Reply = { handle: string; raw: Buffer; digest: Buffer };
  * What becomes of a person's answer. Until replies are recorded and forwarded, each waits in the holding pen, so
  * that none is lost.
  */
-export async function takeReply(receiving: Receiving, reply: Reply): Promise<Received> {
-  const penned = await putIntoPen(receiving, { reason: 'reply', ...reply });
-  return penned ? { kind: 'penned', reason: 'reply' } : { kind: 'known' };
+export async function takeReply(receiving: Receiving, reply: Reply): Promise<Penned> {
+  return putIntoPen(receiving, { reason: 'reply', ...reply });
 }

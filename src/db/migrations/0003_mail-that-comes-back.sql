@@ -23,16 +23,16 @@ create table pen (
   received_at  timestamptz not null default now(),
   reason       text not null check (length(reason) between 1 and 60),
   letter_id    bigint,
-  digest       bytea not null unique,
+  digest       bytea not null,
   data_key     bytea not null,
   key_version  smallint not null,
-  raw          bytea not null
+  raw          bytea not null,
+  unique nulls not distinct (letter_id, digest)
 );
 create index pen_by_age on pen (received_at);
-create index pen_of_letter on pen (letter_id) where letter_id is not null;
 comment on table pen is 'mail that waits for a person, for 28 days at most';
 comment on column pen.letter_id is 'the letter that its recipient address names, if one does';
-comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail twice is one';
+comment on column pen.digest is 'SHA-256 of its Message-ID and its body: the same mail about the same letter is kept once';
 comment on column pen.data_key is 'encrypted under APP_KEY of key_version; without it the mail is noise';
 comment on column pen.raw is 'encrypted: the message as it came';
 

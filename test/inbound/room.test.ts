@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createRates, network } from '../../src/inbound/limits.ts';
+import { penRoom } from '../../src/inbound/pen.ts';
+import { sendLetter } from '../support/came-back.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { bring } from '../support/mail-client.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+let smtp: TestSmtp;
+let instance: Instance;
+beforeAll(async () => {
+  smtp = await startSmtp();
+  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
+});
+afterAll(async () => {
+  await instance.close();
+  await smtp.close();
+});
+
+const fill = (mails: number, bytes: number) =>
+  instance.query(
+    `insert into pen (reason, digest, data_key, key_version, raw)
+     select 'postmaster', sha256(n::text::bytea), '', 1, decode(repeat('00', $2), 'hex') from generate_series(1, $1) n`,
+    [mails, bytes],
+  );
+const writeToPostmaster = async (id: number) =>
+  (
+    await bring(instance.inboundPort, {
+      to: 'postmaster@outspoken.example',
+      from: 'somebody@brand.example',
+      raw: `Message-ID: <${id}@brand.example>\nFrom: somebody@brand.example\n\nHello\n`,
+    })
+  ).at(-1);
+
+describe('what strangers send', () => {
+  it('fills the room that is theirs and no more, and keeps no letter’s mail out', async () => {
+    await fill(penRoom.strangers - 1, 1);
+    expect(await writeToPostmaster(1)).toMatch(/^250 /);
+    expect(await writeToPostmaster(2)).toMatch(/^451 /);
+    const letter = await sendLetter(instance);
+    expect((await letter.bring('reply', letter.replyTo)).at(-1)).toMatch(/^250 /);
+    await instance.query('delete from pen where letter_id is null');
+    expect(await writeToPostmaster(2)).toMatch(/^250 /);
+  });
+
+  it('fills it by its size as well', async () => {
+    await fill(10, (penRoom.strangers * penRoom.bytesPerMail) / 10);
+    expect(await writeToPostmaster(3)).toMatch(/^451 /);
+    await instance.query('delete from pen where letter_id is null');
+  });
+
+  it('counts a hundred times for one letter, and then changes nothing', async () => {
+    const letter = await sendLetter(instance);
+    await instance.query(
+      `insert into came_back (letter_id, digest)
+       select id, sha256(n::text::bytea) from letter, generate_series(1, 99) n where message_id = $1`,
+      [letter.messageId],
+    );
+    expect((await letter.bring('postfix-delayed')).at(-1)).toMatch(/^250 /);
+    expect((await letter.timeline()).at(-1)?.type).toBe('delayed');
+    expect((await letter.bring('postfix-failed')).at(-1)).toMatch(/^250 /);
+    expect(await letter.state()).toBe('accepted');
+  });
+});
+
+describe('a mail to two letters', () => {
+  it('is kept for each, so that the end of one does not take it from the other', async () => {
+    const [one, other] = [await sendLetter(instance), await sendLetter(instance)];
+    const raw = 'Message-ID: <both@brand.example>\nFrom: somebody@brand.example\n\nTo you both\n';
+    const answers = await bring(instance.inboundPort, {
+      to: [one.replyTo, other.replyTo],
+      from: 'somebody@brand.example',
+      raw,
+    });
+    expect(answers.at(-1)).toMatch(/^250 /);
+    const kept = async () =>
+      await instance.query('select distinct letter_id from pen where letter_id is not null');
+    const before = (await kept()).length;
+    await instance.visitor().post(`${one.receipt}/erase`);
+    expect(await kept()).toHaveLength(before - 1);
+  });
+});
+
+describe('the counting of clients', () => {
+  it('takes a whole network of IPv6 for one client, and every address of IPv4 for another', () => {
+    expect(network('192.0.2.1')).not.toBe(network('192.0.2.2'));
+    expect(network('2001:db8:1:2:3:4:5:6')).toBe(network('2001:db8:1:2::1'));
+    expect(network('2001:db8::1')).toBe(network('2001:db8::2:3:4'));
+    expect(network('2001:db8:0:1::1')).not.toBe(network('2001:db8::1'));
+    expect(network('::1')).toBe('0:0:0:0');
+  });
+
+  it('starts anew every minute', () => {
+    let now = 0;
+    const rates = createRates({ connections: 2, messages: 1, strangers: 1 }, () => now);
+    const said = () => rates.count('connections', '192.0.2.1');
+    expect([said(), said(), said()]).toEqual([true, true, false]);
+    expect(rates.isFull('connections', '192.0.2.1')).toBe(true);
+    expect(rates.count('connections', '192.0.2.2')).toBe(true);
+    now = 60_000;
+    expect(rates.isFull('connections', '192.0.2.1')).toBe(false);
+    expect(said()).toBe(true);
+  });
+});
