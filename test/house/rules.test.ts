@@ -1,0 +1,118 @@
+import { describe, expect, it } from '@jest/globals';
+import { moves, news, states } from '../../src/letters/letter.ts';
+import { filesBelow, readSources, readText, withoutComments } from '../support/sources.ts';
+
+const sources = readSources('src', 'workers');
+const code = sources.map(({ path, text }) => ({ path, text: withoutComments(text) }));
+const having = (pattern: RegExp, where = code) =>
+  where.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
+
+describe('the sources', () => {
+  it('write to nobody but the log, the terminal and the page: there is no console', () => {
+    expect(having(/\bconsole\s*\./)).toEqual([]);
+  });
+
+  it('read the environment where the program starts, and nowhere else', () => {
+    const places = having(/\bprocess\.env\b/);
+    expect(places).toEqual([
+      'src/commands/main.ts',
+      'src/demo/instance.ts', // what the demo's instance inherits
+      'src/embedded/cluster.ts', // what the embedded server inherits
+      'src/main.ts',
+    ]);
+    for (const path of ['src/commands/main.ts', 'src/main.ts'])
+      expect(withoutComments(readText(path)).match(/readConfig\(process\.env|process\.env/g)).toEqual([
+        'readConfig(process.env',
+      ]);
+  });
+
+  it('end the process in the programs only', () => {
+    const programs = /^src\/(main|commands\/[a-z]+|demo\/demo|db\/write-schema)\.ts$/;
+    expect(having(/\bprocess\.exit\b/).filter((path) => !programs.test(path))).toEqual([]);
+  });
+
+  it('are in files that one can read at a sitting', () => {
+    const long = sources.map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }));
+    expect(long.filter(({ lines }) => lines > 230)).toEqual([]);
+  });
+
+  it('have names that say what is inside', () => {
+    const vague = /(^|[-/])(utils?|helpers?|managers?|services?|common|misc|shared|lib)([-./]|$)/;
+    expect(sources.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
+    for (const { path } of sources) expect(path).toMatch(/^[a-z/-]+\.ts$/);
+  });
+
+  it('leave nothing for later', () => {
+    expect(having(/\b(TODO|FIXME|XXX|HACK)\b/, sources)).toEqual([]);
+    expect(having(/@ts-ignore|@ts-nocheck|@ts-expect-error|\bas any\b/)).toEqual([]);
+    expect(having(/biome-ignore(?!.*: \S)/, sources)).toEqual([]);
+  });
+});
+
+/** Every statement that changes table `name`: from its verb to the end of what it sets. */
+const changes = (name: string) =>
+  code.flatMap(({ path, text }) =>
+    [
+      ...text.matchAll(
+        new RegExp(`\\bupdate\\s+${name}\\b(?!_)[\\s\\S]*?(?=\\bwhere\\b|\\bfrom\\b|\\breturning\\b)`, 'gi'),
+      ),
+    ].map(([statement]) => ({ path, statement })),
+  );
+
+describe("a letter's state", () => {
+  it('is written in one file, where each move leaves its event behind', () => {
+    const writing = changes('letter').filter(({ statement }) => /\bstate\s*=/.test(statement));
+    expect(changes('letter').length).toBeGreaterThanOrEqual(3);
+    expect([...new Set(writing.map(({ path }) => path))]).toEqual(['src/letters/move.ts']);
+  });
+
+  it('begins as a draft: whoever adds a letter does not say its state', () => {
+    const adding = code.flatMap(({ path, text }) =>
+      [...text.matchAll(/insert into letter \(([^)]*)\)/g)].map(([, columns = '']) => ({ path, columns })),
+    );
+    expect(adding.map(({ path }) => path)).toEqual(['src/letters/write-letters.ts']);
+    for (const { columns } of adding) expect(columns.split(', ')).not.toContain('state');
+  });
+
+  it('is one of those that the database knows', () => {
+    const enumOf = (name: string) =>
+      [
+        ...(
+          new RegExp(`create type ${name} as enum \\(([^)]*)\\)`).exec(readText('src/db/schema.sql'))?.[1] ??
+          ''
+        ).matchAll(/'([^']*)'/g),
+      ].map(([, value]) => value);
+    expect(enumOf('letter_state')).toEqual([...states]);
+    const events = new Set(['drafted', ...Object.values(moves).map(({ event }) => event), ...news]);
+    expect(enumOf('event_type').sort()).toEqual([...events].sort());
+  });
+});
+
+describe('the record of events', () => {
+  it('is written with the moves and the first draft, removed by the scrub, and never changed', () => {
+    expect(having(/insert into event\b/i)).toEqual(['src/letters/move.ts', 'src/letters/write-letters.ts']);
+    expect(having(/delete from event\b/i)).toEqual(['src/letters/retention.ts']);
+    expect(having(/outspoken\.scrub/)).toEqual(['src/letters/retention.ts']);
+    expect(changes('event')).toEqual([]);
+  });
+});
+
+describe('personal columns', () => {
+  it('are encrypted and read in one file', () => {
+    const users = having(/\b(sealAdvocate|openAddress|openSaid|openTokens)\b/);
+    expect(users).toContain('src/people/advocate.ts');
+    expect(having(/\bcreateCipheriv|createDecipheriv\b/)).toEqual(['src/people/vault.ts']);
+    expect(having(/\brandomBytes\b/).length).toBeGreaterThan(0);
+    expect(having(/\bMath\.random\b/).filter((path) => path.startsWith('src/people/'))).toEqual([]);
+  });
+});
+
+describe('migrations', () => {
+  it('are numbered without a gap that hides one, and each says which way it goes', () => {
+    const files = filesBelow('src/db/migrations', '.sql');
+    const numbers = files.map((path) => Number(/\/(\d{4})_[a-z-]+\.sql$/.exec(path)?.[1]));
+    expect(numbers[0]).toBe(1);
+    expect(new Set(numbers).size).toBe(files.length);
+    for (const path of files) expect(readText(path)).toMatch(/^-- Up Migration\n/);
+  });
+});
