@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { campaignPath } from '../support/advocate.ts';
+import { startInstance } from '../support/instance.ts';
+import { writeMany } from '../support/letters.ts';
+import { wordsOf } from '../support/visitor.ts';
+
+/** What the campaign's page says when so many letters were accepted. A fresh instance each: the count is kept a while. */
+async function said(accepted: number): Promise<string> {
+  const instance = await startInstance({ roles: ['web'] });
+  try {
+    await writeMany(instance, { people: accepted + 1, brands: ['hm'] });
+    await instance.query('alter table letter disable trigger letter_moves_as_designed');
+    await instance.query(
+      "update letter set state = 'accepted' where id in (select id from letter order by id limit $1)",
+      [accepted],
+    );
+    const page = await instance.visitor().get(campaignPath);
+    return /[^.>]* letters have been accepted/.exec(wordsOf(page))?.[0].trim() ?? '';
+  } finally {
+    await instance.close();
+  }
+}
+
+describe('the public count of a campaign', () => {
+  it.each([
+    [0, 'Fewer than 10'],
+    [9, 'Fewer than 10'],
+    [10, 'At least 10'],
+    [19, 'At least 10'],
+    [21, 'At least 20'],
+  ])('gives no single writer away, and says nothing untrue: %i', async (accepted, words) => {
+    expect(await said(accepted)).toContain(`${words} letters have been accepted`);
+  });
+});
