@@ -2,11 +2,17 @@
 export type Places = {
   /**
    * Takes up to `most` places, and waits for them if need be: a moment until most of all places are free,
-   * since few letters at a time cost nearly as many statements as many, and then for a single one.
+   * since few letters at a time cost nearly as many statements as many, and then for a single one. Who wants
+   * few goes before those who want many.
    */
   take(most: number): Promise<number>;
   /** Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin. */
   takeNow(most: number): number;
+  /**
+   * Gives as many of a taker's `idle` places as those want who wait for few, so that a single letter does not
+   * wait for a launch. Returns how many.
+   */
+  lend(idle: number): number;
   /** Gives places back. */
   give(count: number): void;
 };
@@ -16,7 +22,8 @@ const moment = 250;
 
 export function createPlaces(total: number): Places {
   const many = Math.ceil(total * 0.8);
-  const waiting: Array<{ enough: number; serve: () => void }> = [];
+  const few = Math.ceil(total * 0.2);
+  const waiting: Array<{ most: number; enough: number; serve: () => void }> = [];
   let free = total;
 
   const grab = (most: number) => {
@@ -27,11 +34,16 @@ export function createPlaces(total: number): Places {
   const serveFirst = () => {
     if (waiting[0] && free >= waiting[0].enough) waiting.shift()?.serve();
   };
+  const give = (count: number) => {
+    free += count;
+    serveFirst();
+  };
   return {
     async take(most) {
       if (waiting.length === 0 && free >= Math.min(most, many)) return grab(most);
       const taken = await new Promise<number>((resolve) => {
         const taker = {
+          most,
           enough: Math.min(most, many),
           serve: () => {
             clearTimeout(timer);
@@ -42,15 +54,20 @@ export function createPlaces(total: number): Places {
           taker.enough = 1;
           serveFirst();
         }, moment);
-        waiting.push(taker);
+        const behind = waiting.findIndex((other) => most <= few && other.most > few);
+        waiting.splice(behind === -1 ? waiting.length : behind, 0, taker);
+        serveFirst();
       });
       serveFirst();
       return taken;
     },
     takeNow: grab,
-    give(count) {
-      free += count;
-      serveFirst();
+    lend(idle) {
+      const wanted = waiting.reduce((sum, { most }) => sum + (most <= few ? most : 0), 0);
+      const lent = Math.max(0, Math.min(idle, wanted));
+      if (lent > 0) give(lent);
+      return lent;
     },
+    give,
   };
 }

@@ -57,14 +57,19 @@ type Counter = {
   probes: string | null;
 };
 
-// Cost: one index probe per brand of a campaign that sends, however many letters wait.
+// Cost: one index probe per brand of a campaign that sends, however many letters wait. Whoever has the fewest
+// bundles on their way comes first, so that a launch which fills the queue does not keep a single letter out.
 const counters = statement<Counter>(`
-  select campaign_id, campaign_brand.brand_id, contact.id as contact_id, hourly_pace,
+  with under_way as materialized (
+    select campaign_id, brand_id, count(*) as bundles from bundle group by campaign_id, brand_id
+  )
+  select campaign_brand.campaign_id, campaign_brand.brand_id, contact.id as contact_id, hourly_pace,
     greatest(extract(epoch from released_until - now()), -1e6)::float8 as ahead, receiver.domain as probes
   from campaign_brand
-  join campaign on campaign.id = campaign_id and campaign.state in ('open', 'closed')
+  join campaign on campaign.id = campaign_brand.campaign_id and campaign.state in ('open', 'closed')
   join contact on contact.id = contact_id and contact.kind = 'email' and contact.health = 'good'
     and is_within_hours(now(), sends_from, sends_until, time_zone)
+  left join under_way on under_way.campaign_id = campaign.id and under_way.brand_id = campaign_brand.brand_id
   left join receiver on receiver.domain = contact.domain and probe_at is not null
   where (probe_at is null or probe_at <= now() and not exists (select from bundle where probes = receiver.domain))
     and exists (
@@ -72,7 +77,7 @@ const counters = statement<Counter>(`
       where waiting_letter.campaign_id = campaign_brand.campaign_id
         and waiting_letter.brand_id = campaign_brand.brand_id and not deferred and due_at <= now()
     )
-  order by random()`);
+  order by coalesce(bundles, 0), random()`);
 
 const bundlesOpen = statement<{ n: number }>(`select count(*)::int as n from bundle`);
 

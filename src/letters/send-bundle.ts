@@ -46,6 +46,7 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       const wanted = stopping.aborted ? 0 : left.length;
       if (wanted > 0 && held === 0) held = await places.take(wanted);
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
+      held -= places.lend(Math.min(held - 1, held - flight.inAir()));
       const answered = flight.land();
       if (await bundles.heed(bundle, answered)) left.length = 0; // the rest waits again, untried
       const next = left.splice(0, Math.min(wanted, held - flight.inAir()));
