@@ -73,7 +73,7 @@ export async function wipeQueue({ context, query }: Instance): Promise<void> {
   }
 }
 
-async function readRedis(url: string): Promise<string[]> {
+export async function readRedis(url: string): Promise<string[]> {
   const redis = new Redis(url);
   const read: Record<string, (key: string) => Promise<unknown>> = {
     string: (key) => redis.get(key),
