@@ -9,10 +9,12 @@ const perPage = 50;
 
 /**
  * The mail catcher's pages open confirmation links, so they are for the person at this machine only: the
- * request must name a loopback host, which a foreign page cannot make a browser do (DNS rebinding).
+ * request must come from it, and name a loopback host, which a foreign page cannot make a browser do (DNS
+ * rebinding).
  */
 export function onlyHere(request: Request, _response: Response, next: NextFunction): void {
-  next(isLoopback(request.hostname) ? undefined : new Refusal(404, 'notFound'));
+  const peer = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''); // IPv4 on a dual-stack socket
+  next(isLoopback(peer) && isLoopback(request.hostname) ? undefined : new Refusal(404, 'notFound'));
 }
 
 /** Everything that was "sent", newest first. */

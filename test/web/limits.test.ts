@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { campaignPath, letterFields } from '../support/advocate.ts';
+import { formOn, summaryOf } from '../support/form.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { type Page, wordsOf } from '../support/visitor.ts';
+
+let direct: Instance;
+let proxied: Instance;
+beforeAll(async () => {
+  direct = await startInstance({ roles: ['web'] });
+  proxied = await startInstance({ roles: ['web'], settings: { trustProxy: 1 } });
+});
+afterAll(async () => {
+  await direct.close();
+  await proxied.close();
+});
+
+/** Asks again and again, many at a time, until the answer is 429; that answer is returned. */
+async function untilTooMany(ask: () => Promise<Page>, most: number): Promise<{ asked: number; page: Page }> {
+  for (let asked = 0; asked < most; ) {
+    const pages = await Promise.all(Array.from({ length: 20 }, ask));
+    asked += pages.length;
+    const page = pages.find(({ status }) => status === 429);
+    if (page) return { asked, page };
+  }
+  throw new Error(`no answer was 429 after ${most}`);
+}
+
+function saysWhen(page: Page): void {
+  expect(page.status).toBe(429);
+  const seconds = Number(page.headers.get('retry-after'));
+  expect(seconds).toBeGreaterThan(0);
+  expect(wordsOf(page)).toMatch(/after (a minute|\d+ minutes)/);
+}
+
+const sent = (instance: Instance, headers = {}) =>
+  instance.visitor().post(`${campaignPath}/letters`, letterFields({ email: 'not an address' }), headers);
+
+describe('too many letters from one connection', () => {
+  it('are refused with what was typed, and nothing is stored', async () => {
+    const { asked, page } = await untilTooMany(() => sent(direct), 200);
+    expect(asked).toBeGreaterThan(40);
+    saysWhen(page);
+
+    const typed = letterFields({
+      brand: ['hm', 'puma'],
+      words: 'Worth keeping',
+      identity: 'named',
+      name: 'Kim',
+    });
+    const refused = await direct.visitor().post(`${campaignPath}/letters`, typed);
+    saysWhen(refused);
+    expect(summaryOf(refused)[0]?.text).toContain('Nothing is lost');
+    const { _csrf, ...kept } = formOn(refused, `${campaignPath}/preview`).fields;
+    expect(kept).toEqual(
+      Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, [value].flat()])),
+    );
+    expect(await direct.query('select 1 from advocate')).toEqual([]);
+  });
+
+  it('are not let through by another name of the sender, unless a proxy is trusted', async () => {
+    for (const name of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'True-Client-IP']) {
+      const { status } = await sent(direct, { [name]: '203.0.113.9' });
+      expect([name, status]).toEqual([name, 429]);
+    }
+  });
+
+  it('do not keep anyone from reading, or from a preview', async () => {
+    expect((await direct.visitor().get(campaignPath)).status).toBe(200);
+    expect((await direct.visitor().post(`${campaignPath}/preview`, letterFields())).status).toBe(200);
+  });
+});
+
+describe('too many private links from one connection', () => {
+  it('are refused with a page that says when to come back', async () => {
+    const { page } = await untilTooMany(() => direct.visitor().get(`/r/${'A'.repeat(43)}`), 500);
+    saysWhen(page);
+    expect(wordsOf(page)).toContain('Please wait a little');
+    saysWhen(await direct.visitor().post(`/confirm/${'A'.repeat(43)}`));
+    expect((await direct.visitor().get('/')).status).toBe(200);
+  });
+});
+
+describe('too many pages from one connection', () => {
+  it('are refused, while the state of the process can still be asked', async () => {
+    const { page } = await untilTooMany(() => direct.visitor().get('/how'), 900);
+    saysWhen(page);
+    expect((await direct.visitor().get('/healthz')).status).toBe(200);
+    expect((await direct.visitor().get('/readyz')).status).toBe(200);
+    expect((await direct.visitor().get('/assets/outspoken.css')).status).toBe(200);
+  });
+});
+
+describe('behind a trusted proxy', () => {
+  const from = (chain: string) => ({ 'X-Forwarded-For': chain });
+
+  it('each visitor has limits of their own, and cannot take another name', async () => {
+    await untilTooMany(() => sent(proxied, from('203.0.113.1')), 200);
+    expect((await sent(proxied, from('203.0.113.2'))).status).toBe(422);
+    expect((await sent(proxied, from('203.0.113.2, 203.0.113.1'))).status).toBe(429);
+  });
+});
