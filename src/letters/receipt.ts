@@ -7,6 +7,7 @@ import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { type ComposedLetter, composeLetter } from './compose.ts';
+import { type Holdup, type HoldupRow, holdupColumns, holdupOf } from './holdup.ts';
 import type { EventType, LetterId, LetterState } from './letter.ts';
 
 export type LetterEvent = {
@@ -26,6 +27,8 @@ export type ReceiptLetter = {
   state: LetterState;
   /** When it is tried again, while it is deferred. */
   dueAt: Date | null;
+  /** Why it waits, while it is ready. */
+  holdup?: Holdup;
   events: LetterEvent[];
 };
 
@@ -54,7 +57,7 @@ const advocateColumns = `id::text, campaign_id, identity, language, confirmed_at
 const byReceipt = statement<AdvocateRow>(`select ${advocateColumns} from advocate where receipt_hash = $1`);
 const byWaiting = statement<AdvocateRow>(`select ${advocateColumns} from advocate where waiting_hash = $1`);
 
-type LetterRow = {
+type LetterRow = HoldupRow & {
   id: string;
   message_id: string;
   brand: string;
@@ -67,11 +70,13 @@ type LetterRow = {
 
 const lettersOf = statement<LetterRow>(`
   select letter.id::text, message_id, brand.name as brand, brand.slug as brand_slug, letter.state, letter.due_at,
-    wording_id, lists
+    wording_id, lists, ${holdupColumns}
   from letter
   join brand on brand.id = letter.brand_id
   join campaign_brand on campaign_brand.campaign_id = letter.campaign_id
     and campaign_brand.brand_id = letter.brand_id
+  join contact on contact.id = campaign_brand.contact_id
+  left join receiver on receiver.domain = contact.domain
   where advocate_id = $1
   order by position`);
 
@@ -102,6 +107,7 @@ export async function readReceipt(
       brandSlug: letter.brand_slug,
       state: letter.state,
       dueAt: letter.due_at,
+      holdup: holdupOf(letter.state, letter),
       events: events.filter(({ letter_id }) => letter_id === letter.id),
     })),
   };

@@ -76,5 +76,8 @@ function sentence(letter: ReceiptLetter, last: LetterEvent | undefined, locale: 
     from: last?.host ? 'server' : 'nobody',
     at: last ? locale.moment(last.at) : '',
     due: letter.dueAt ? locale.moment(letter.dueAt) : '',
+    why: letter.holdup?.kind ?? 'turn',
+    hours: letter.holdup?.kind === 'hours' ? `${letter.holdup.from}–${letter.holdup.until}` : '',
+    zone: letter.holdup?.kind === 'hours' ? letter.holdup.zone.replaceAll('_', ' ') : '',
   });
 }

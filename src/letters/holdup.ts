@@ -1,0 +1,30 @@
+import type { LetterState } from './letter.ts';
+import { allowance } from './pace.ts';
+
+/** Why a letter that is ready has not left yet, beyond waiting for its turn. */
+export type Holdup =
+  | { kind: 'hours'; from: string; until: string; zone: string }
+  | { kind: 'break' }
+  | { kind: 'pace' };
+
+export type HoldupRow = {
+  /** The contact's hours, when it is not within them now. */
+  hours: { from: string; until: string; zone: string } | null;
+  on_break: boolean;
+  hourly_pace: number | null;
+  ahead: number;
+};
+
+/** Columns of `contact` and `receiver` that tell: SQL. */
+export const holdupColumns = `
+  case when not is_within_hours(now(), sends_from, sends_until, time_zone) then json_build_object(
+    'from', to_char(sends_from, 'HH24:MI'), 'until', to_char(sends_until, 'HH24:MI'), 'zone', time_zone) end as hours,
+  probe_at is not null as on_break, hourly_pace,
+  greatest(extract(epoch from released_until - now()), -1e6)::float8 as ahead`;
+
+export function holdupOf(state: LetterState, row: HoldupRow): Holdup | undefined {
+  if (state !== 'ready') return undefined;
+  if (row.on_break) return { kind: 'break' };
+  if (row.hours) return { kind: 'hours', ...row.hours };
+  return allowance(row.hourly_pace, row.ahead) < 1 ? { kind: 'pace' } : undefined;
+}
