@@ -21,7 +21,7 @@ export function createLog(level: string): Logger {
  */
 export function describeError(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  const frames = framesOf(error).filter((line) => /^\s+at /.test(line));
   return {
     type: error.name,
     code: codeOf(error),
@@ -30,9 +30,20 @@ export function describeError(error: unknown): Record<string, unknown> {
   };
 }
 
+/** Without the message, which stands before the frames and may hold lines of its own. */
+function framesOf({ stack = '', message }: Error): string[] {
+  const start = stack.indexOf(message);
+  return stack.slice(start < 0 ? 0 : start + message.length).split('\n');
+}
+
+/**
+ * One line, without what stands from the first quote to the last: too much is masked rather than too little. An
+ * apostrophe is no quote.
+ */
 function mask(message: string): string {
-  return message
+  return (message.split(/[\r\n\u2028\u2029]/)[0] ?? '')
     .slice(0, 300)
-    .replace(/"[^"]*"|'[^']*'|“[^”]*”|<[^>]*>|\([^)]*\)=\([^)]*\)/g, '…')
-    .replace(/\S+@\S+/g, '…');
+    .replace(/".*"|`.*`|(?<!\w)'.*'|[“„].*[”“]|«.*»|<.*>|\(.*\)=\(.*\)/gs, '…')
+    .replace(/["“„«<`].*$|\([^)]*$|(?<!\w)'.*$/s, '…') // a quote that was cut off
+    .replace(/\S+@\S*/g, '…');
 }

@@ -107,6 +107,31 @@ describe('personal columns', () => {
   });
 });
 
+describe('the log', () => {
+  /** Ids, counts, codes, times, and our own addresses: nothing that a person typed. A new word here is a decision. */
+  const words = [
+    ...['letter', 'bundle', 'notice', 'worker', 'contact', 'domain', 'err'],
+    ...['unknown', 'returned', 'expired', 'forgotten', 'penned', 'failures'],
+    ...['method', 'route', 'status', 'milliseconds', 'code', 'state', 'reason', 'kind', 'rule'],
+    ...['queue', 'host', 'port', 'tls'],
+  ];
+
+  it('is told in words that hold nothing personal', () => {
+    const calls = code.flatMap(({ path, text }) =>
+      [...text.matchAll(/\blog\.(?:debug|info|warn|error|fatal)\(\s*\{([^}]*)\}/g)].flatMap(
+        ([, fields = '']) =>
+          fields.split(',').map((field) => `${path}: ${/(\w+)(?:: [^{}]*)?$/.exec(field.trim())?.[1]}`),
+      ),
+    );
+    expect(calls.length).toBeGreaterThan(20);
+    expect(calls.filter((call) => !words.includes(call.split(': ')[1] ?? ''))).toEqual([]);
+  });
+
+  it('has messages that are the same for everybody', () => {
+    expect(having(/\blog\.(?:debug|info|warn|error|fatal)\([^)]*`/)).toEqual([]);
+  });
+});
+
 describe('migrations', () => {
   it('are numbered without a gap that hides one, and each says which way it goes', () => {
     const files = filesBelow('src/db/migrations', '.sql');
