@@ -3,7 +3,6 @@ import { openBundles } from '../../src/letters/bundle-store.ts';
 import { createPlaces } from '../../src/letters/places.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { sendBundle } from '../../src/letters/send-bundle.ts';
-import { enlistWorker } from '../../src/letters/sweep.ts';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
 import { guardRecipients } from '../../src/mail/recipients.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -34,8 +33,9 @@ beforeAll(async () => {
   instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
   const { database, vault, wordings, log, config } = instance.context;
   mailer = createMailer({ url: smtp.url, guard: guardRecipients(config.mailRecipients), connections: 1 });
+  const [worker] = await instance.query<{ id: number }>('insert into worker default values returning id');
   const sending = {
-    bundles: openBundles(database, await enlistWorker(database), log),
+    bundles: openBundles(database, worker?.id ?? 0, log),
     ...{ vault, wordings, mailer, log, mailDomain: config.mailDomain },
     places: createPlaces(1),
     stopping: new AbortController().signal,
