@@ -27,9 +27,10 @@ export type Context = Awaited<ReturnType<typeof createContext>>;
  * Opens everything that the roles share: the database (starting and migrating it), the keys, the texts, the
  * mail catcher where no relay is set.
  *
+ * @param localeFolder where the texts are; unset: our own
  * @throws ExpectedError when a part cannot be used, saying which and what to do
  */
-export async function createContext(config: Config, log: Logger) {
+export async function createContext(config: Config, log: Logger, localeFolder?: string) {
   const opened: Array<() => Promise<void>> = [];
   const close = async () => {
     for (const closePart of opened.splice(0).reverse()) await closePart();
@@ -66,7 +67,7 @@ export async function createContext(config: Config, log: Logger) {
       vault,
       catcher,
       smtpUrl: config.smtpUrl ?? catcher?.url,
-      locales: await loadLocales(),
+      locales: await loadLocales(localeFolder),
       wordings: openWordings(database),
       hint: createHint(database),
       /** Stores letters and, once their address is confirmed, makes them ready; many visitors at a time. */

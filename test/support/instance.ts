@@ -33,6 +33,8 @@ type Options = {
   databaseUrl?: string;
   settings?: Partial<Config>;
   inboundLimits?: InboundLimits;
+  /** A folder with other texts than ours. */
+  localeFolder?: string;
 };
 
 /**
@@ -46,6 +48,7 @@ export async function startInstance({
   databaseUrl,
   settings,
   inboundLimits,
+  localeFolder,
 }: Options = {}): Promise<Instance> {
   const dataDir = await mkdtemp(join(tmpdir(), 'outspoken-instance-'));
   const clone = databaseUrl ? undefined : await cloneDatabase();
@@ -67,7 +70,7 @@ export async function startInstance({
     seed: true,
     ...settings,
   };
-  const context = await createContext(config, createLog(config.logLevel));
+  const context = await createContext(config, createLog(config.logLevel), localeFolder);
   const running: { close(): Promise<void> }[] = [];
   if (roles.includes('web')) running.push(await startWeb(context));
   if (roles.includes('worker')) running.push(await startWorker(context));
