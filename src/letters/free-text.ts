@@ -15,9 +15,8 @@ export function checkLine(typed: string, limit: number, report: Report): string 
   const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
   if (text === '') return report('missing');
   if (length(text) > limit) return report('long', { limit, length: length(text) });
-  if (!/\p{L}/u.test(text.replace(invisible, '')) || /[@<>"]|:\/\/|www\./i.test(text))
-    return report('invalid');
-  return text;
+  const isName = /\p{L}/u.test(text.replace(invisible, '')) && !/[@<>"]|:\/\/|www\./i.test(text);
+  return isName && !holdsPhoneNumber(text) ? text : report('invalid');
 }
 
 /** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
@@ -31,8 +30,7 @@ export function checkWords(typed: string, report: Report): string | undefined {
   if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
   if (/[^\s@]@[^\s@.]+\.[^\s@]/.test(text)) return report('address');
   if (/:\/\/|\bwww\.\S/i.test(text)) return report('link');
-  if (/(?:\p{Nd}[\s()./-]{0,2}){8,}/u.test(text.replace(dates, ' – '))) return report('phone');
-  return text;
+  return holdsPhoneNumber(text) ? report('phone') : text;
 }
 
 /** Letters by name that nobody sees: a name of these is none. */
@@ -41,6 +39,10 @@ const invisible = /\p{Default_Ignorable_Code_Point}/gu;
 /** 2024-07-12, 12.07.2024 and 2019-2024 have as many digits as a phone number. */
 const dates =
   /\b(?:(?:19|20)\d\d-[01]\d-[0-3]\d|[0-3]?\d([./-])[01]?\d\1(?:19|20)\d\d|(?:19|20)\d\d ?[-/–] ?(?:19|20)\d\d)\b/g;
+
+function holdsPhoneNumber(text: string): boolean {
+  return /(?:\p{Nd}[\s()./-]{0,2}){8,}/u.test(text.replace(dates, ' – '));
+}
 
 /** The longest character that people send, an emoji of two persons, has 15 code units. */
 const longestCharacter = 16;

@@ -56,6 +56,8 @@ describe('a name or a description', () => {
     'Sok "x"',
     'https://mail.example',
     'WWW.mail.example',
+    'a worker, 012 345 678',
+    'Sok ០១២៣៤៥៦៧៨',
     '12345',
     '...',
     '\u200b\u200b',
