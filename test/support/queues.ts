@@ -51,12 +51,26 @@ export async function addRawJobs({ context }: Instance, ids: string[]): Promise<
 export async function readQueue({ context, query }: Instance): Promise<string[]> {
   if (context.config.redisUrl) return readRedis(context.config.redisUrl);
   const tables = await query<{ name: string }>(
-    "select table_name as name from information_schema.tables where table_schema = 'bullmq'",
+    "select table_name as name from information_schema.tables where table_schema = 'bullmq' and table_name <> 'migration'",
   );
   const rows = await Promise.all(
     tables.map(({ name }) => query<{ row: string }>(`select t::text as row from bullmq."${name}" t`)),
   );
   return rows.flat().map(({ row }) => row);
+}
+
+export type StoredJob = { data: string; opts: string };
+
+/** The jobs among what `readQueue` found; `kind` is the name of a queue. */
+export function jobsIn(found: string[], kind = 'bundles'): StoredJob[] {
+  return found.flatMap((text) => {
+    const [, hash] = new RegExp(`^outspoken:${kind}:j\\d+ (\\{.*)$`).exec(text) ?? [];
+    if (hash) return [JSON.parse(hash) as StoredJob];
+    // a row as PostgreSQL writes it: (queue,id,seq,name,state,data,"opts with doubled quotes",…
+    const [, data, opts] =
+      new RegExp(`^\\(${kind},j\\d+,\\d+,\\w+,\\w+,([^,]*),"((?:""|[^"])*)",`).exec(text) ?? [];
+    return data && opts ? [{ data, opts: opts.replaceAll('""', '"') }] : [];
+  });
 }
 
 /** Wipes it, as a Redis without persistence that is restarted would, or an operator in a hurry. */

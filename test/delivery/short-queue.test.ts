@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { until } from '../support/advocate.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { addCampaign, gate, sentTwice, stateCounts, untilStates, writeMany } from '../support/letters.ts';
+import { describeOnEachQueue, jobsIn, readQueue } from '../support/queues.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+/** How many bundles may be on their way, and how many letters one holds. */
+const most = { bundles: 40, letters: 100 };
+
+describeOnEachQueue('the queue stays short', (queue) => {
+  let smtp: TestSmtp;
+  let instance: Instance;
+  beforeAll(async () => {
+    smtp = await startSmtp();
+    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
+  });
+  afterAll(async () => {
+    await instance.close();
+    await smtp.close();
+  });
+
+  it('while 5,000 letters wait, and while they leave', async () => {
+    const brands = await addCampaign(instance, 'launch', 10);
+    const held = gate();
+    smtp.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
+    await writeMany(instance, { people: 500, brands, campaign: 'launch' });
+    const look = async () => {
+      const [row] = await instance.query<{ bundles: number; letters: number }>(
+        'select count(*)::int as bundles, coalesce(max(cardinality(letter_ids)), 0) as letters from bundle',
+      );
+      return {
+        ...(row as { bundles: number; letters: number }),
+        jobs: jobsIn(await readQueue(instance)).length,
+      };
+    };
+    await until(async () => (await look()).jobs === most.bundles, 'a full queue', 60_000);
+    expect((await stateCounts(instance)).ready).toBeGreaterThanOrEqual(1000);
+
+    const seen = [await look()];
+    held.open();
+    await until(
+      async () => {
+        seen.push(await look());
+        return (await stateCounts(instance)).accepted === 5000;
+      },
+      'all letters',
+      60_000,
+    );
+    expect(Math.max(...seen.map(({ bundles }) => bundles))).toBe(most.bundles);
+    // a job's last breath may come after its bundle's; three at a time are worked on
+    expect(Math.max(...seen.map(({ jobs }) => jobs))).toBeLessThanOrEqual(most.bundles + 3);
+    expect(Math.max(...seen.map(({ letters }) => letters))).toBe(most.letters);
+    expect(sentTwice(smtp)).toEqual([]);
+    await untilStates(instance, { accepted: 5000 });
+    await until(async () => (await look()).jobs === 0, 'an empty queue');
+    expect(await look()).toEqual({ bundles: 0, letters: 0, jobs: 0 });
+  }, 120_000);
+});
