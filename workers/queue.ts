@@ -1,23 +1,36 @@
-import { createPostgresBackend, Queue, runMigrations, Worker, withBackend } from 'bullmq';
-import { Redis } from 'ioredis';
-import pg from 'pg';
 import type { Logger } from '../src/log.ts';
+import { type Backend, type BullWorker, openOnPostgres, openOnRedis } from './backend.ts';
 
-/** An id to work on. `later`: behind those that are not. */
-export type Job = { id: string; later?: boolean };
+/**
+ * An id to work on. `later`: behind those that are not. `again`: how often this id was added before; its job may
+ * have died with a worker, and BullMQ takes no second one of the same name while it has the first.
+ */
+export type Job = { id: string; later?: boolean; again?: number };
 
 /**
  * A queue of ids, and nothing but ids. It is a hint: Postgres knows what is to be done, and a job that is
  * lost, repeated or late changes nothing but the time.
  */
 export type JobQueue = {
-  /** Adds jobs; one that is already there stays as it is. Fails within seconds when the queue is away. */
+  /** Adds jobs; one that is already there stays as it is. What cannot be added is found by a sweep. */
   add(jobs: Job[]): Promise<void>;
   /** Calls `handle` for each job, `concurrency` at a time. */
   work(handle: (id: string) => Promise<void>, concurrency: number): { close(): Promise<void> };
 };
 
-export type Queues = { bundles: JobQueue; notices: JobQueue; close(): Promise<void> };
+export type Queues = {
+  bundles: JobQueue;
+  notices: JobQueue;
+  /** Nothing can be put into it. */
+  isLost(): boolean;
+  /** It was lost just now, or is. */
+  wasLost(): boolean;
+  close(): Promise<void>;
+};
+
+/** How often it is asked whether the queue is there, and how long its return is remembered; in milliseconds. */
+const probing = 2000;
+const remembered = 15_000;
 
 /**
  * Opens BullMQ on Redis when there is one, else on its PostgreSQL backend (schema `bullmq`).
@@ -26,129 +39,124 @@ export async function openQueues(
   { redisUrl, databaseUrl }: { redisUrl?: string; databaseUrl: string },
   log: Logger,
 ): Promise<Queues> {
-  return redisUrl ? openOnRedis(redisUrl, log) : openOnPostgres(databaseUrl, log);
-}
-
-const names = { bundles: 'bundles', notices: 'notices' } as const;
-
-/** Jobs leave no trace when they are done, and are never given up: the database decides what is over. */
-const workerOptions = {
-  removeOnComplete: { count: 0 },
-  removeOnFail: { count: 0 },
-  maxStalledCount: 1_000_000,
-};
-
-const prefix = 'outspoken';
-
-function openOnRedis(url: string, log: Logger): Queues {
-  // Adding must not wait for a Redis that is away; working may wait as long as it takes.
-  const adding = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 5000 });
-  const working = new Redis(url, { maxRetriesPerRequest: null });
   const complain = complainOnceInAWhile(log);
-  for (const connection of [adding, working]) connection.on('error', complain);
-  const queues = {
-    bundles: new Queue(names.bundles, { connection: adding, prefix, skipWaitingForReady: true }),
-    notices: new Queue(names.notices, { connection: adding, prefix, skipWaitingForReady: true }),
+  const backend = redisUrl ? openOnRedis(redisUrl, complain) : await openOnPostgres(databaseUrl);
+  let lost = false;
+  let lostAt = Number.NEGATIVE_INFINITY;
+  const note = (isLost: boolean) => {
+    lost = isLost;
+    if (isLost) lostAt = performance.now();
   };
-  const isThere = () =>
-    adding.ping().then(
-      () => true,
-      () => false,
+  const probe = async () => {
+    await backend.probe().then(
+      () => note(false),
+      () => note(true),
     );
-  const open = (kind: keyof typeof names): JobQueue =>
-    jobQueue(queues[kind], { complain, isThere }, (process, concurrency) => {
-      return new Worker(names[kind], process, { ...workerOptions, connection: working, prefix, concurrency });
-    });
+  };
+  const probes = setInterval(probe, probing);
+  await Promise.race([probe(), new Promise((resolve) => setTimeout(resolve, probing))]);
+
+  const bundles = openJobQueue('bundles', { backend, complain, isLost: () => lost });
+  const notices = openJobQueue('notices', { backend, complain, isLost: () => lost });
   return {
-    bundles: open('bundles'),
-    notices: open('notices'),
+    bundles,
+    notices,
+    isLost: () => lost,
+    wasLost: () => lost || performance.now() - lostAt < remembered,
     async close() {
-      await Promise.all([queues.bundles.close(), queues.notices.close()]);
-      for (const connection of [adding, working]) connection.disconnect();
+      clearInterval(probes);
+      await Promise.all([bundles.close(), notices.close()]);
+      await backend.close();
     },
   };
 }
 
-async function openOnPostgres(connectionString: string, log: Logger): Promise<Queues> {
-  const client = new pg.Client({ connectionString });
-  await client.connect();
-  try {
-    await runMigrations(client);
-  } finally {
-    await client.end();
-  }
-  const Postgres = withBackend(createPostgresBackend);
-  const complain = complainOnceInAWhile(log);
-  const connection = { connectionString, max: 2, keepAlive: true };
-  const queues = {
-    bundles: new Postgres.Queue(names.bundles, { connection }),
-    notices: new Postgres.Queue(names.notices, { connection }),
-  };
-  const isThere = async () => true; // without the database no letter could be brought to its end either
-  const open = (kind: keyof typeof names): JobQueue =>
-    jobQueue(queues[kind], { complain, isThere }, (process, concurrency) => {
-      return new Postgres.Worker(names[kind], process, { ...workerOptions, connection, concurrency });
-    });
-  return {
-    bundles: open('bundles'),
-    notices: open('notices'),
-    async close() {
-      await Promise.all([queues.bundles.close(), queues.notices.close()]);
-    },
-  };
-}
+type Server = { backend: Backend; complain: (error: Error) => void; isLost: () => boolean };
 
-type BullQueue = Pick<Queue, 'addBulk'> & { on(event: 'error', listener: (error: Error) => void): unknown };
-type BullWorker = Pick<Worker, 'pause' | 'close'> & {
-  on(event: 'error', listener: (error: Error) => void): unknown;
-};
-type Process = (job: { id?: string }) => Promise<void>;
-type Server = { complain: (error: Error) => void; isThere: () => Promise<boolean> };
-
-function jobQueue(
-  queue: BullQueue,
-  { complain, isThere }: Server,
-  start: (process: Process, concurrency: number) => BullWorker,
-): JobQueue {
-  queue.on('error', complain);
+function openJobQueue(
+  name: string,
+  { backend, complain, isLost }: Server,
+): JobQueue & { close(): Promise<void> } {
+  const open = () => backend.openQueue(name);
+  const queue = keep(open, complain);
   return {
     async add(jobs) {
-      if (jobs.length === 0) return;
-      // BullMQ keeps plain integers for itself, hence the letter in front
-      await queue.addBulk(
-        jobs.map(({ id, later }) => ({
+      if (jobs.length === 0 || isLost()) return;
+      const added = queue.current().addBulk(
+        jobs.map(({ id, later, again = 0 }) => ({
           name: 'j',
           data: {},
-          opts: { jobId: `j${id}`, ...(later ? { priority: 1 } : {}) },
+          // BullMQ keeps plain integers for itself, hence the letter in front
+          opts: { jobId: again > 0 ? `j${id}-${again}` : `j${id}`, ...(later ? { priority: 1 } : {}) },
         })),
       );
+      await added.catch(complain);
     },
     work(handle, concurrency) {
       const active = new Set<Promise<void>>();
-      const worker = start(async (job) => {
-        const work = handle((job.id ?? '').slice(1));
-        active.add(work);
-        await work.finally(() => active.delete(work));
-      }, concurrency);
-      worker.on('error', complain);
+      const start = (): BullWorker =>
+        backend.startWorker(
+          name,
+          async (job) => {
+            const work = handle(/^j(\d+)/.exec(job.id ?? '')?.[1] ?? '0');
+            active.add(work);
+            await work.finally(() => active.delete(work));
+          },
+          concurrency,
+        );
+      const worker = keep(start, complain);
       return {
         // Our own work is waited for; a server that is away is not, since nothing in it is needed.
         async close() {
-          await worker.pause(true);
+          worker.keepNoMore();
+          await worker.current().pause(true);
           await Promise.allSettled(active);
-          await worker.close(!(await isThere()));
+          await worker.current().close(isLost());
         },
       };
+    },
+    async close() {
+      queue.keepNoMore();
+      await queue.current().close();
+    },
+  };
+}
+
+type Keepable = {
+  waitUntilReady(): Promise<unknown>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  close(force?: boolean): Promise<void>;
+};
+
+/** BullMQ's parts never recover when the server fails in the moment in which they start: then they are replaced. */
+function keep<Part extends Keepable>(open: () => Part, complain: (error: Error) => void) {
+  let kept = true;
+  const replace = (): Part => {
+    const part = open();
+    part.on('error', complain);
+    part.waitUntilReady().catch(async () => {
+      if (!kept) return;
+      await part.close(true).catch(complain);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      if (kept) current = replace();
+    });
+    return part;
+  };
+  let current = replace();
+  return {
+    current: () => current,
+    keepNoMore() {
+      kept = false;
     },
   };
 }
 
 /** A queue that is away says so many times a second; the log needs it every ten. */
 function complainOnceInAWhile(log: Logger): (error: Error) => void {
-  let quietUntil = 0;
+  let quietUntil = Number.NEGATIVE_INFINITY;
   return (error) => {
-    if (Date.now() < quietUntil) return;
-    quietUntil = Date.now() + 10_000;
+    if (performance.now() < quietUntil) return;
+    quietUntil = performance.now() + 10_000;
     log.warn({ err: error }, 'the queue is in trouble; letters wait in the database meanwhile');
   };
 }

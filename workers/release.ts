@@ -1,4 +1,5 @@
 import type { Context } from '../src/context.ts';
+import { isPassing } from '../src/db/database.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
 import { type Loop, startLoop } from './loop.ts';
@@ -7,7 +8,7 @@ import type { Job, Queues } from './queue.ts';
 /** Letters of one person leave as small bundles, and go before the large ones of a launch. */
 const small = 20;
 
-export function jobOf({ id, size }: Bundle): Job {
+export function jobOf({ id, size }: Pick<Bundle, 'id' | 'size'>): Job {
   return { id, later: size > small };
 }
 
@@ -17,13 +18,16 @@ export function jobOf({ id, size }: Bundle): Job {
  * more than one of three.
  */
 export function startRelease({ database, log }: Context, queues: Queues): Loop {
+  const onError = (error: unknown) => {
+    if (isPassing(error)) log.warn({ err: error }, 'releasing letters has to wait for the database');
+    else log.error({ err: error }, 'releasing letters failed');
+  };
   return startLoop(
     async () => {
       const bundles = await releaseLetters(database);
       await queues.bundles.add(bundles.map(jobOf));
-      const notices = await dueNotices(database);
-      await queues.notices.add(notices.map((id) => ({ id })));
+      await queues.notices.add(await dueNotices(database));
     },
-    { interval: 1000, gap: 500, onError: (error) => log.error({ err: error }, 'releasing letters failed') },
+    { interval: 1000, gap: 500, onError },
   );
 }

@@ -4,6 +4,7 @@ import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createMailer } from '../src/mail/mailer.ts';
 import { guardRecipients } from '../src/mail/recipients.ts';
+import type { Pulse } from './pulse.ts';
 import type { JobQueue } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
@@ -12,25 +13,28 @@ const inTheAir = 10;
 /** Bundles at a time: with more than one, the last letters of one do not keep the next one waiting. */
 const bundlesAtOnce = 3;
 
-type Options = { workerId: number; stopping: AbortSignal; onDone: () => void };
+type Options = { workerId: number; pulse: Pulse; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
   queue: JobQueue,
-  { workerId, stopping, onDone }: Options,
+  { workerId, pulse, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
-  const mailer = createMailer({
-    url: context.smtpUrl as string,
-    guard: guardRecipients(config.mailRecipients),
-    connections: inTheAir,
-  });
+  const mailer = pulse.of(
+    createMailer({
+      url: context.smtpUrl as string,
+      guard: guardRecipients(config.mailRecipients),
+      connections: inTheAir,
+    }),
+  );
   const places = createPlaces(inTheAir);
   const bundles = openBundles(database, workerId, log);
   const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
   const active = new Set<string>();
   const worker = queue.work(async (id) => {
+    if (active.has(id)) return; // a job that came twice
     active.add(id);
     try {
       await sendBundle(sending, id);

@@ -1,23 +1,50 @@
 import { newlySuspended } from '../src/brands/contact-health.ts';
 import type { Context } from '../src/context.ts';
+import { isPassing } from '../src/db/database.ts';
 import { scrubPen } from '../src/inbound/pen.ts';
 import { scrub } from '../src/letters/retention.ts';
-import { beatWorker, sweepLetters } from '../src/letters/sweep.ts';
+import { beatWorker, callWorkers, createRollCall } from '../src/letters/roll-call.ts';
+import { sweepLetters } from '../src/letters/sweep.ts';
 import { startLoop } from './loop.ts';
+import type { Pulse } from './pulse.ts';
 import type { Queues } from './queue.ts';
 import { jobOf } from './release.ts';
 
-const fiveSeconds = 5000;
+const twoSeconds = 2000;
 const tenMinutes = 10 * 60_000;
 
-type Options = { workerId: number; active: Set<string> };
+type Options = { workerId: number; active: Set<string>; pulse: Pulse };
 
 /** The heartbeat and the sweep, and, less often, the scrub of what may no longer be kept. */
-export function startTidying({ database, log }: Context, queues: Queues, { workerId, active }: Options) {
+export function startTidying(
+  { database, log }: Context,
+  queues: Queues,
+  { workerId, active, pulse }: Options,
+) {
+  const failed = (what: string) => (error: unknown) => {
+    if (isPassing(error)) log.warn({ err: error }, `${what} has to wait for the database`);
+    else log.error({ err: error }, `${what} failed`);
+  };
+  const beating = startLoop(
+    () =>
+      beatWorker(database, workerId, {
+        inTheAir: pulse.inTheAir(),
+        quietFor: pulse.quietFor(),
+        queueIsLost: queues.isLost(),
+      }),
+    { interval: twoSeconds, onError: failed('the heartbeat') },
+  );
+  const rollCall = createRollCall();
   const sweeping = startLoop(
     async () => {
-      await beatWorker(database, workerId);
-      const { unknown, returned, untaken } = await sweepLetters(database, workerId, [...active]);
+      const silent = rollCall.silent(await callWorkers(database), performance.now());
+      const { unknown, returned, untaken } = await sweepLetters(database, {
+        silent: silent.filter((id) => id !== workerId),
+        workerId,
+        isActive: (id) => active.has(id),
+        // a queue that is back may have lost all of its jobs
+        queueWasLost: queues.wasLost(),
+      });
       if (unknown + returned > 0)
         log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
       for (const contact of await newlySuspended(database))
@@ -25,9 +52,9 @@ export function startTidying({ database, log }: Context, queues: Queues, { worke
           { contact: contact.id, failures: contact.failures },
           'a contact is suspended: its letters wait',
         );
-      await queues.bundles.add(untaken.map(jobOf));
+      await queues.bundles.add(untaken.map((bundle) => ({ ...jobOf(bundle), again: bundle.again })));
     },
-    { interval: fiveSeconds, onError: (error) => log.error({ err: error }, 'the sweep failed') },
+    { interval: twoSeconds, onError: failed('the sweep') },
   );
   const scrubbing = startLoop(
     async () => {
@@ -36,11 +63,11 @@ export function startTidying({ database, log }: Context, queues: Queues, { worke
       if (expired + forgotten + penned > 0)
         log.info({ expired, forgotten, penned }, 'personal data was removed on time');
     },
-    { interval: tenMinutes, onError: (error) => log.error({ err: error }, 'the scrub failed') },
+    { interval: tenMinutes, onError: failed('the scrub') },
   );
   return {
     async stop() {
-      await Promise.all([sweeping.stop(), scrubbing.stop()]);
+      await Promise.all([beating.stop(), sweeping.stop(), scrubbing.stop()]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../src/context.ts';
 import { listenForHints } from '../src/db/hint.ts';
-import { enlistWorker, retireWorker } from '../src/letters/sweep.ts';
+import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
+import { createPulse } from './pulse.ts';
 import { openQueues } from './queue.ts';
 import { startRelease } from './release.ts';
 import { startSendingBundles } from './send-bundle.ts';
@@ -16,16 +17,18 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log);
   const workerId = await enlistWorker(database);
   const stopping = new AbortController();
+  const pulse = createPulse();
 
-  const notices = startSendingNotices(context, queues.notices);
+  const notices = startSendingNotices(context, queues.notices, pulse);
   const bundles = startSendingBundles(context, queues.bundles, {
     workerId,
+    pulse,
     stopping: stopping.signal,
     onDone: () => release.wake(),
   });
   const release = startRelease(context, queues);
-  const tidying = startTidying(context, queues, { workerId, active: bundles.active });
-  const hints = listenForHints(databaseUrl, () => release.wake());
+  const tidying = startTidying(context, queues, { workerId, active: bundles.active, pulse });
+  const hints = listenForHints(databaseUrl, () => release.wake(), holdLock(workerId));
   log.info({ worker: workerId, queue: config.redisUrl ? 'redis' : 'postgres' }, 'the worker is running');
 
   return {

@@ -14,6 +14,11 @@ export type Queryable = {
 export type Database = Queryable & {
   /** Commits when `work` resolves, rolls back when it throws. */
   transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
+  /**
+   * The same, on one snapshot (PostgreSQL's `repeatable read`): where somebody else changes one of its rows
+   * meanwhile, it fails with 40001 (see `isPassing`) instead of mixing what was with what is.
+   */
+  onSnapshot<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
   /** The pool itself, for what must own a connection: migrations and BullMQ's backend. */
   readonly pool: pg.Pool;
   close(): Promise<void>;
@@ -41,6 +46,29 @@ const planning = [
 ];
 
 /**
+ * The server gives up a statement, and a transaction whose client says nothing more (it was stopped, or its machine
+ * is gone: its locks must not outlive it by hours). A client that is gone without a word is noticed by keepalive.
+ */
+const givingUp = [
+  'statement_timeout=12s',
+  'idle_in_transaction_session_timeout=15s',
+  'tcp_keepalives_idle=10',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=3',
+];
+
+/**
+ * So that nobody waits for a server which holds its connections and says nothing (docs/decisions/0015). We wait
+ * a little longer for an answer than the server works on it: then it is known what became of the statement.
+ */
+export const lifeline = {
+  connectionTimeoutMillis: 5000,
+  query_timeout: 15_000,
+  keepAlive: true,
+  keepAliveInitialDelayMillis: 10_000,
+};
+
+/**
  * @param url `postgres://…`
  * @param connections how many at most
  */
@@ -49,29 +77,33 @@ export function openDatabase(url: string, connections = 12): Database {
     connectionString: url,
     max: connections,
     application_name: 'outspoken',
-    options: planning.map((setting) => `-c ${setting}`).join(' '),
+    options: [...planning, ...givingUp].map((setting) => `-c ${setting}`).join(' '),
+    ...lifeline,
   });
   pool.on('error', () => {}); // an idle connection that broke is replaced at the next query
+  pool.on('connect', (client) => client.on('error', () => {})); // one in use tells the query that it has, or gets
+  async function within<Result>(begin: string, work: (transaction: Queryable) => Promise<Result>) {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query(begin);
+      const result = await work(on(client));
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch((rollbackError: Error) => {
+        broken = rollbackError;
+      });
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
   return {
     ...on(pool),
     pool,
-    async transaction(work) {
-      const client = await pool.connect();
-      let broken: Error | undefined;
-      try {
-        await client.query('begin');
-        const result = await work(on(client));
-        await client.query('commit');
-        return result;
-      } catch (error) {
-        await client.query('rollback').catch((rollbackError: Error) => {
-          broken = rollbackError;
-        });
-        throw error;
-      } finally {
-        client.release(broken);
-      }
-    },
+    transaction: (work) => within('begin', work),
+    onSnapshot: (work) => within('begin isolation level repeatable read', work),
     close: () => pool.end(),
   };
 }
@@ -91,7 +123,19 @@ function on(client: pg.Pool | pg.PoolClient): Queryable {
 export function isConnectionLoss(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
-    /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08|57P0)/.test(code ?? '') ||
-    /Connection terminated|timeout expired|Client has encountered a connection error/.test(message ?? '')
+    /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0)/.test(code ?? '') ||
+    (code === 'ENOENT' && (error as { syscall?: string }).syscall === 'connect') || // a Unix socket
+    /Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
+      message ?? '',
+    )
   );
+}
+
+/**
+ * Whether the same statement may well succeed a little later: the server is gone, full, read-only for a while or too
+ * busy, or two statements were in each other's way (https://www.postgresql.org/docs/18/errcodes-appendix.html).
+ */
+export function isPassing(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return isConnectionLoss(error) || /^(40|53|58|55P03$|57014$|25006$)/.test(code ?? '');
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { type Database, statement } from './database.ts';
+import { type Database, lifeline, statement } from './database.ts';
 
 const channel = 'outspoken_letters';
 const notify = statement(`select pg_notify('${channel}', '')`);
@@ -24,26 +24,40 @@ export function createHint(db: Database): () => void {
   };
 }
 
+/** How often the connection is asked whether it is still there, in milliseconds: waiting, it would not notice. */
+const probing = 5000;
+
 /**
  * Calls `onHint` for every hint, over a connection of its own that is made again when it breaks.
+ *
+ * @param onConnect a statement that is run on every new connection, for what shall last as long as it
  */
-export function listenForHints(url: string, onHint: () => void): { close(): Promise<void> } {
+export function listenForHints(
+  url: string,
+  onHint: () => void,
+  onConnect = 'select',
+): { close(): Promise<void> } {
   let closed = false;
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;
 
   async function connect(): Promise<void> {
-    client = new pg.Client({ connectionString: url, application_name: 'outspoken-hints', keepAlive: true });
+    client = new pg.Client({ connectionString: url, application_name: 'outspoken-hints', ...lifeline });
     client.on('notification', onHint);
     client.on('error', again);
     client.on('end', again);
     try {
       await client.connect();
+      await client.query(onConnect);
       await client.query(`listen ${channel}`);
     } catch {
       again();
     }
   }
+  const probe = setInterval(() => {
+    if (!retry) client?.query('select').catch(again);
+  }, probing);
+  probe.unref();
   function again(): void {
     if (closed || retry) return;
     client?.removeAllListeners('end');
@@ -58,6 +72,7 @@ export function listenForHints(url: string, onHint: () => void): { close(): Prom
     async close() {
       closed = true;
       clearTimeout(retry);
+      clearInterval(probe);
       await client?.end().catch(() => {});
     },
   };

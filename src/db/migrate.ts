@@ -8,7 +8,12 @@ import { projectRoot } from '../root.ts';
  * (an advisory lock). A database that is already there is left alone.
  */
 export async function migrate(url: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: 'outspoken-migrate' });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'outspoken-migrate',
+    connectionTimeoutMillis: 10_000,
+  });
+  client.on('error', () => {}); // the statement that is under way tells
   await client.connect();
   try {
     await runner({

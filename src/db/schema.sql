@@ -199,6 +199,7 @@ create table letter (
   first_tried_at timestamp with time zone,
   message_id text,
   sent_sha256 bytea,
+  bundle_id bigint,
   constraint letter_message_id_key UNIQUE (message_id),
   constraint letter_pkey PRIMARY KEY (id),
   constraint letter_advocate_id_fkey FOREIGN KEY (advocate_id) REFERENCES advocate(id) ON DELETE SET NULL
@@ -210,6 +211,7 @@ comment on column letter.due_at is 'ready: its place in the line; deferred: trie
 comment on column letter.first_tried_at is 'tries end five days after it';
 comment on column letter.message_id is 'without angle brackets; minted when the letter is created, never changed, removed by the scrub';
 comment on column letter.sent_sha256 is 'SHA-256 of the message as it was last handed to SMTP';
+comment on column letter.bundle_id is 'the bundle in which it was last released: only that one may send it, record it or put it back';
 CREATE TRIGGER letter_moves_as_designed AFTER UPDATE OF state ON public.letter FOR EACH ROW WHEN ((NOT letter_may_move(old.state, new.state))) EXECUTE FUNCTION refuse_letter_move();
 
 create table letter_fingerprint (
@@ -272,6 +274,14 @@ comment on column receiver.strikes is 'letters in a row that were put off with a
 comment on column receiver.backoff is 'seconds between two probes; null: letters still go';
 comment on column receiver.probe_at is 'no letter goes before this time, and then one';
 
+create table storage_check (
+  one boolean default true not null,
+  at timestamp with time zone not null,
+  constraint storage_check_pkey PRIMARY KEY (one),
+  constraint storage_check_one_check CHECK (one)
+);
+comment on table storage_check is 'one row, written when somebody asks /readyz: a database that answers may still be full or read-only';
+
 create table waiting_letter (
   letter_id bigint not null,
   campaign_id integer not null,
@@ -307,9 +317,16 @@ create table worker (
   id integer generated always as identity not null,
   started_at timestamp with time zone default now() not null,
   beat_at timestamp with time zone default now() not null,
+  progress_at timestamp with time zone default now() not null,
+  in_the_air integer default 0 not null,
+  queue_lost_at timestamp with time zone,
   constraint worker_pkey PRIMARY KEY (id)
 );
 comment on table worker is 'which sending processes are alive: letters of a silent one become unknown';
+comment on column worker.beat_at is 'when it last said that it is alive: every two seconds';
+comment on column worker.progress_at is 'when a mail server last answered it, or it last had nothing to wait for';
+comment on column worker.in_the_air is 'letters that are with a mail server and were not answered yet';
+comment on column worker.queue_lost_at is 'since when it cannot reach the queue; null: it can';
 
 CREATE OR REPLACE FUNCTION public.guard_deletion()
  RETURNS trigger

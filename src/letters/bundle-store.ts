@@ -1,4 +1,4 @@
-import { type Database, isConnectionLoss, statement } from '../db/database.ts';
+import { type Database, isPassing, type Queryable, statement } from '../db/database.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
@@ -50,8 +50,12 @@ const take = statement<BundleRow>(`
   join contact on contact.id = taken.contact_id
   left join receiver on receiver.domain = contact.domain`);
 
+// A letter that was put off may have fallen due again and be in another bundle by now: that one is in charge.
+const stillInIt = 'letter.bundle_id = $9';
+
 const record = recordOutcomes({
   name: 'recorded',
+  only: stillInIt,
   outcome: `
     select id, move, code, host, response,
       now() + wait * interval '1 second' as due_at,
@@ -77,24 +81,33 @@ const recordAndClaim = statement<Claimed>(`
       where letter.id = any ($1::bigint[]) and ${ours}
         and not exists (select from receiver where domain = $11 and probe_at is not null)`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
+    only: stillInIt,
     returning: 'id, message_id, wording_id, tries, advocate_id',
   })},
   next as (
     select id, message_id, wording_id, tries, advocate_id from claimed
     union all
     select id, message_id, wording_id, tries, advocate_id from letter
-    where id = any ($1::bigint[]) and state = 'sending' and ${ours}
+    where id = any ($1::bigint[]) and state = 'sending' and ${stillInIt} and ${ours}
   )
   select next.id::text, message_id, wording_id, tries, submission, data_key, key_version, said
   from next join advocate on advocate.id = advocate_id`);
 
+// A letter that is `sending` although all answers are in was claimed by a statement that nobody got an answer to.
 const finish = statement(`
   with finished as (
     delete from bundle where id = $1 returning letter_ids
   ),
+  ${moveLetters('loseSight', {
+    name: 'lost',
+    chosen: 'select unnest(letter_ids) from finished',
+    only: 'bundle_id = $1',
+  })},
   ${moveLetters('return', {
     name: 'left_over',
     chosen: 'select unnest(letter_ids) from finished',
+    set: 'bundle_id = null',
+    only: 'bundle_id = $1',
     returning: 'id, campaign_id, brand_id, due_at',
   })}
   insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
@@ -106,7 +119,7 @@ export type BundleStore = ReturnType<typeof openBundles>;
 export function openBundles(database: Database, workerId: number, log: Logger) {
   return {
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
-    take: (bundleId: string) => database.row(take, [bundleId, workerId]),
+    take: (bundleId: string) => persist(log, () => database.row(take, [bundleId, workerId])),
     /**
      * Remembers what outcomes say about the receiving host.
      *
@@ -122,8 +135,8 @@ export function openBundles(database: Database, workerId: number, log: Logger) {
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
-      persist(log, () =>
-        database.rows(recordAndClaim, [
+      persistOn(database, log, (db) =>
+        db.rows(recordAndClaim, [
           next,
           ...columns(sent),
           bundle.id,
@@ -132,7 +145,7 @@ export function openBundles(database: Database, workerId: number, log: Logger) {
         ]),
       ),
     /** Ends a bundle; what was not claimed waits again, in its old place. */
-    finish: (bundle: BundleRow) => persist(log, () => database.rows(finish, [bundle.id])),
+    finish: (bundle: BundleRow) => persistOn(database, log, (db) => db.rows(finish, [bundle.id])),
   };
 }
 
@@ -154,17 +167,35 @@ function columns(sent: Sent[]): unknown[] {
 const noHash = Buffer.alloc(32);
 
 /**
- * What was seen on the wire must reach the database even if it restarts in this minute: otherwise letters
- * that were accepted end as `unknown`. Waits longer each time, up to a few seconds, for ten minutes.
+ * A statement that was not answered may still be waiting in the server, and run later than the one that repeats it.
+ * Repeated, it runs on one snapshot, so that the two cannot each do half.
+ */
+function persistOn<Result>(
+  database: Database,
+  log: Logger,
+  work: (db: Queryable) => Promise<Result>,
+): Promise<Result> {
+  let repeated = false;
+  return persist(log, () => {
+    if (repeated) return database.onSnapshot(work);
+    repeated = true;
+    return work(database);
+  });
+}
+
+/**
+ * What was seen on the wire must reach the database even if it is away for hours: otherwise letters that were
+ * accepted end as `unknown`. Waits longer each time, up to two seconds.
  */
 async function persist<Result>(log: Logger, work: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await work();
     } catch (error) {
-      if (!isConnectionLoss(error) || tries > 150) throw error;
-      log.warn({ err: error }, 'the database is away; outcomes are kept and recorded when it is back');
-      await new Promise((resolve) => setTimeout(resolve, Math.min(4000, 100 * tries)));
+      if (!isPassing(error)) throw error;
+      if (tries % 10 === 1)
+        log.warn({ err: error }, 'the database is away; outcomes are kept and recorded when it is back');
+      await new Promise((resolve) => setTimeout(resolve, Math.min(2000, 100 * tries)));
     }
   }
 }

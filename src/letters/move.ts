@@ -15,6 +15,8 @@ const noEvidence: Evidence = { code: 'null', host: 'null', response: 'null' };
  *
  * @param name what the moved rows are called in the rest of the statement
  * @param set further assignments, e.g. `due_at = now()`
+ * @param only what must hold for the letter at the moment when it moves, e.g. `bundle_id = $1`: unlike `chosen`, it
+ *   is judged again when the letter changed while this waited for it
  * @param evidence what was said, where somebody said it
  */
 export function moveLetters(
@@ -23,15 +25,16 @@ export function moveLetters(
     name,
     chosen,
     set,
+    only,
     returning = 'letter.id',
     evidence = noEvidence,
-  }: { name: string; chosen: string; set?: string; returning?: string; evidence?: Evidence },
+  }: { name: string; chosen: string; set?: string; only?: string; returning?: string; evidence?: Evidence },
 ): string {
   const { from, to, event } = moves[move];
   return `
   ${name} as (
     update letter set state = '${to}', state_at = now()${set ? `, ${set}` : ''}
-    where letter.id = any (array(${chosen})) and letter.state in (${from.map((state) => `'${state}'`).join(', ')})
+    where letter.id = any (array(${chosen})) and letter.state in (${from.map((state) => `'${state}'`).join(', ')})${only ? ` and ${only}` : ''}
     returning ${returning}
   ),
   ${name}_event as (
@@ -54,9 +57,17 @@ export function appendNews(
 
 /**
  * The SQL that records outcomes, which differ letter by letter. `outcome` is a query with the columns
- * `id, move, code, host, response, due_at, sent_sha256`.
+ * `id, move, code, host, response, due_at, sent_sha256`; `only` is what must hold for a letter (see above).
  */
-export function recordOutcomes({ name, outcome }: { name: string; outcome: string }): string {
+export function recordOutcomes({
+  name,
+  outcome,
+  only,
+}: {
+  name: string;
+  outcome: string;
+  only: string;
+}): string {
   const recorded = ['accept', 'reject', 'defer', 'loseSight'] as const;
   const choose = (value: (move: (typeof recorded)[number]) => string) =>
     `case outcome.move ${recorded.map((move) => `when '${move}' then ${value(move)}`).join(' ')} end`;
@@ -73,7 +84,7 @@ export function recordOutcomes({ name, outcome }: { name: string; outcome: strin
       state = ${choose((move) => `'${moves[move].to}'`)}::letter_state,
       state_at = now(), due_at = outcome.due_at, sent_sha256 = outcome.sent_sha256
     from outcome
-    where letter.id = outcome.id and (${allowed})
+    where letter.id = outcome.id and ${only} and (${allowed})
     returning letter.id, letter.campaign_id, letter.brand_id, letter.state, letter.due_at,
       outcome.move, outcome.code, outcome.host, outcome.response
   ),

@@ -90,14 +90,22 @@ const release = statement<Bundle>(`
       for update skip locked))
     returning letter_id
   ),
-  ${moveLetters('release', { name: 'released', chosen: 'select letter_id from chosen', set: 'contact_id = $3' })},
+  fresh as materialized (
+    select nextval(pg_get_serial_sequence('bundle', 'id')) as id
+  ),
+  ${moveLetters('release', {
+    name: 'released',
+    chosen: 'select letter_id from chosen',
+    set: 'contact_id = $3, bundle_id = (select id from fresh)',
+  })},
   paced as (
     update contact set released_until = greatest(released_until, now())
       + (select count(*) from released) * $5 * interval '1 second'
     where id = $3 and $5::float8 > 0
   )
-  insert into bundle (campaign_id, brand_id, contact_id, letter_ids, probes)
-  select $1, $2, $3, array_agg(id), $6 from released having count(*) > 0
+  insert into bundle (id, campaign_id, brand_id, contact_id, letter_ids, probes)
+  overriding system value
+  select (select id from fresh), $1, $2, $3, array_agg(id), $6 from released having count(*) > 0
   returning id::text, cardinality(letter_ids) as size`);
 
 /**

@@ -5,11 +5,15 @@ const takeBack = statement(`
   update notice set state = 'waiting', state_at = now(), due_at = now()
   where state = 'sending' and state_at < now() - interval '15 minutes'`);
 
-const due = statement<{ id: string }>(`
-  select id::text from notice where state = 'waiting' and due_at <= now() order by due_at limit 200`);
+const due = statement<DueNotice>(`
+  select id::text, floor(extract(epoch from now() - due_at) / 60)::int as again
+  from notice where state = 'waiting' and due_at <= now() order by due_at limit 200`);
+
+/** `again` counts the minutes for which it has been due. */
+export type DueNotice = { id: string; again: number };
 
 /** Notices that shall be sent now. They stay here until a worker claims them, so a lost job loses nothing. */
-export async function dueNotices(db: Queryable): Promise<string[]> {
+export async function dueNotices(db: Queryable): Promise<DueNotice[]> {
   await db.rows(takeBack);
-  return (await db.rows(due)).map(({ id }) => id);
+  return db.rows(due);
 }

@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Context } from '../context.ts';
-import { isConnectionLoss } from '../db/database.ts';
+import { isPassing } from '../db/database.ts';
 import type { Pages } from './page.ts';
 import { type Fault, Refusal } from './refusal.ts';
 
@@ -46,7 +46,7 @@ export function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
 
 function refusalOf(error: unknown, method: string): { status: number; fault: Fault } {
   if (error instanceof Refusal) return error;
-  if (isConnectionLoss(error)) return { status: 503, fault: 'away' };
+  if (isPassing(error)) return { status: 503, fault: 'away' };
   const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
   if (status === 413) return { status, fault: 'tooLarge' };
   if (typeof status === 'number' && status >= 400 && status < 500) {

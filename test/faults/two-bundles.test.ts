@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type BundleRow, openBundles, type Sent } from '../../src/letters/bundle-store.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { beatWorker, enlistWorker } from '../../src/letters/roll-call.ts';
+import { sweepLetters } from '../../src/letters/sweep.ts';
+import { createLog } from '../../src/log.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { bringForward, stateCounts, writeMany } from '../support/letters.ts';
+
+let instance: Instance;
+let workerId: number;
+beforeAll(async () => {
+  instance = await startInstance({ roles: ['web'] });
+  workerId = await enlistWorker(instance.context.database);
+});
+afterAll(() => instance.close());
+
+describe('a letter that fell due again while its first bundle is still open', () => {
+  it('is sent by its new bundle only, and once', async () => {
+    const { first, second, again } = await putOffAndReleasedAgain();
+    await bundles().finish(first);
+    expect(await releaseLetters(instance.context.database)).toEqual([]);
+    expect((await claim(second, [again])).map(({ id }) => id)).toEqual([again]);
+    expect(await claim(second, [again])).toHaveLength(1); // the same once more, as after a lost answer
+    await bundles().recordAndClaim(second, [accepted(again)], []);
+    await bundles().finish(second);
+    expect(await stateCounts(instance)).toEqual({ accepted: 2 });
+  });
+
+  it('stays with its new bundle when the worker of the first one dies', async () => {
+    const { second, again } = await putOffAndReleasedAgain();
+    await claim(second, [again]);
+    const { database } = instance.context;
+    const other = await enlistWorker(database);
+    await instance.query('update bundle set worker_id = $1 where id = $2', [other, second.id]);
+    const swept = await sweepLetters(database, {
+      silent: [workerId],
+      workerId: other,
+      isActive: () => true,
+      queueWasLost: false,
+    });
+    expect(swept).toMatchObject({ unknown: 0, returned: 0 });
+    expect(await stateCounts(instance)).toMatchObject({ sending: 1 });
+  });
+});
+
+const bundles = () => openBundles(instance.context.database, workerId, createLog('silent'));
+
+/** Two letters in a bundle: one is accepted, the other one put off, and due again before the bundle is over. */
+async function putOffAndReleasedAgain() {
+  await beatWorker(instance.context.database, workerId, { inTheAir: 0, quietFor: 0, queueIsLost: false });
+  await writeMany(instance, { people: 2, brands: ['hm'] });
+  const first = await releaseAndTake();
+  const [one = '', again = ''] = first.letter_ids;
+  const [, claimed] = await claim(first, [one, again]);
+  if (!claimed) throw new Error('the letters were not claimed');
+  const putOff: Sent = { id: again, tries: claimed.tries, outcome: { kind: 'try again', code: 451 } };
+  await bundles().recordAndClaim(first, [accepted(one), putOff], []);
+  await bringForward(instance);
+  const second = await releaseAndTake();
+  expect(second.letter_ids).toEqual([again]);
+  return { first, second, again };
+}
+
+async function releaseAndTake(): Promise<BundleRow> {
+  const [released] = await releaseLetters(instance.context.database);
+  const bundle = await bundles().take(released?.id ?? '0');
+  if (!bundle) throw new Error('the bundle was not there');
+  return bundle;
+}
+
+const claim = (bundle: BundleRow, ids: string[]) => bundles().recordAndClaim(bundle, [], ids);
+const accepted = (id: string): Sent => ({ id, tries: 1, outcome: { kind: 'accepted', code: 250 } });

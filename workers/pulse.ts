@@ -1,0 +1,33 @@
+import type { Mailer } from '../src/mail/mailer.ts';
+
+/** Whether mail servers answer: what a worker has in the air, and for how long it has heard nothing. */
+export type Pulse = {
+  /** The same mailer; what it sends is counted until it is answered. */
+  of(mailer: Mailer): Mailer;
+  inTheAir(): number;
+  /** For how long something is in the air and nothing was answered, in milliseconds. */
+  quietFor(): number;
+};
+
+export function createPulse(): Pulse {
+  let inTheAir = 0;
+  let heardAt = performance.now();
+  const hear = () => {
+    heardAt = performance.now();
+  };
+  async function watch<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    if (inTheAir === 0) hear(); // before, there was nothing to hear
+    inTheAir += 1;
+    try {
+      return await answer;
+    } finally {
+      inTheAir -= 1;
+      hear();
+    }
+  }
+  return {
+    of: (mailer) => ({ ...mailer, send: (envelope, bytes) => watch(mailer.send(envelope, bytes)) }),
+    inTheAir: () => inTheAir,
+    quietFor: () => (inTheAir > 0 ? performance.now() - heardAt : 0),
+  };
+}
