@@ -1,41 +1,121 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/root.ts';
 import { until } from './advocate.ts';
+import type { Instance } from './instance.ts';
 
-export type Program = {
+export type Ending = { code: number | null; signal: NodeJS.Signals | null };
+
+/** A process of the built program, from its start to its end. */
+export type Launched = {
+  child: ChildProcess;
+  pid: number;
   /** Everything that it wrote so far, to both streams. */
   said(): string;
+  /** What it wrote to one of them. */
+  out(): string;
+  err(): string;
+  /** Resolves when it has ended and everything that it wrote was read. */
+  ended: Promise<Ending>;
+  isOver(): boolean;
+};
+
+export type Program = Launched & {
+  /** Where its pages are, if it has any. */
+  url: string;
   /** Asks it to stop, and waits for the end. */
   stop(): Promise<number | null>;
 };
 
-/** The built program as `npm start` runs it, in a process of its own, once it says that it is ready. */
-export async function startProgram(env: Record<string, string | undefined>): Promise<Program> {
-  const main = join(projectRoot, 'dist/src/main.js');
-  if (!existsSync(main)) throw new Error('there is no dist: npm run build');
-  const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
-      said += chunk;
+type Options = {
+  /** Below dist, without `.js`. */
+  script?: string;
+  args?: string[];
+  /** In a process group of its own, as a shell starts it: Ctrl-C goes to the whole group. */
+  ownGroup?: boolean;
+  /** What comes before the name of the program, e.g. a program that changes the user. */
+  through?: string[];
+  cwd?: string;
+};
+
+type Environment = Record<string, string | undefined>;
+
+/** Starts the built program, with these variables and no others. */
+export function launch(env: Environment, options: Options = {}): Launched {
+  const { script = 'src/main', args = [], ownGroup = false, through = [], cwd = projectRoot } = options;
+  const file = join(projectRoot, 'dist', `${script}.js`);
+  if (!existsSync(file)) throw new Error('there is no dist: npm run build');
+  const [command = '', ...rest] = [...through, process.execPath, file, ...args];
+  return watch(
+    spawn(command, rest, {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: ownGroup,
+      cwd,
+    }),
+  );
+}
+
+/** Keeps what a process says, and when it ends. */
+export function watch(child: ChildProcess): Launched {
+  const texts = { said: '', out: '', err: '' };
+  for (const stream of ['out', 'err'] as const) {
+    child[`std${stream}`]?.setEncoding('utf8').on('data', (chunk) => {
+      texts[stream] += chunk;
+      texts.said += chunk;
     });
-  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  }
+  const ended = new Promise<Ending>((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal })),
+  );
   let over = false;
   void ended.then(() => {
     over = true;
   });
-  await until(async () => over || said.includes('Outspoken is ready'), 'a program that is ready', 60_000);
-  if (over) throw new Error(`the program ended: ${said}`);
   return {
-    said: () => said,
+    child,
+    pid: child.pid as number,
+    said: () => texts.said,
+    out: () => texts.out,
+    err: () => texts.err,
+    ended,
+    isOver: () => over,
+  };
+}
+
+/** The built program as `npm start` runs it, in a process of its own, once it says that it is ready. */
+export async function startProgram(env: Environment, options: Options = {}): Promise<Program> {
+  return whenReady(launch(env, options));
+}
+
+/** The same, for a process that was started in another way. */
+export async function whenReady(launched: Launched): Promise<Program> {
+  const ready = () => /^Outspoken is ready(?:: (http:\S+?)\/?(?= |$))?/m.exec(launched.out());
+  await until(async () => launched.isOver() || ready(), 'a program that is ready', 60_000);
+  if (launched.isOver()) throw new Error(`the program ended: ${launched.said()}`);
+  return {
+    ...launched,
+    url: ready()?.[1] ?? '',
     async stop() {
-      child.kill('SIGTERM');
-      return ended;
+      launched.child.kill('SIGTERM');
+      return (await launched.ended).code;
     },
+  };
+}
+
+/** The variables with which a program works on the data of an instance of this process. */
+export function variablesFor({ context }: Instance, smtpUrl: string): Environment {
+  const { config, databaseUrl, site } = context;
+  return {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: config.redisUrl,
+    APP_KEY: config.appKeys?.map(({ version, key }) => `${version}:${key.toString('base64')}`).join(),
+    SMTP_URL: smtpUrl,
+    PUBLIC_URL: site.url,
+    MAIL_DOMAIN: config.mailDomain,
+    MAIL_RECIPIENTS: '*',
+    PORT: '0',
+    LOG_LEVEL: 'warn',
   };
 }
