@@ -25,6 +25,8 @@ export type Config = {
   mailDomain: string;
   /** Whom mail may reach: addresses, domains (`@example.org`) or `*`, in lower case; none: nobody. */
   mailRecipients: string[];
+  /** How outgoing mail is signed; absent: not by us. */
+  dkim?: { keyFile: string; selector: string };
   inboundPort: number;
   inboundHost: string;
   /** Files of the listener's certificate and key; absent: it does not offer STARTTLS. */
@@ -72,6 +74,10 @@ export function readConfig(environment: Environment, roleNames: string[] = []): 
     mailDomain: values.MAIL_DOMAIN ?? 'outspoken.example',
     // mail that goes into the catcher reaches nobody
     mailRecipients: values.MAIL_RECIPIENTS ?? (values.SMTP_URL ? [] : ['*']),
+    dkim:
+      values.DKIM_KEY_FILE && values.DKIM_SELECTOR
+        ? { keyFile: values.DKIM_KEY_FILE, selector: values.DKIM_SELECTOR }
+        : undefined,
     inboundPort: values.INBOUND_PORT,
     inboundHost: values.INBOUND_HOST,
     inboundTls:
@@ -103,6 +109,9 @@ function missing(given: Environment, roleNames: string[]): string[] {
   }
   if (given.SMTP_URL && !given.MAIL_DOMAIN) {
     problems.push('MAIL_DOMAIN is needed with SMTP_URL: the domain that you send from and get answers at');
+  }
+  if ((given.DKIM_KEY_FILE === undefined) !== (given.DKIM_SELECTOR === undefined)) {
+    problems.push('DKIM_KEY_FILE and DKIM_SELECTOR are needed together');
   }
   if ((given.INBOUND_TLS_CERT === undefined) !== (given.INBOUND_TLS_KEY === undefined)) {
     problems.push('INBOUND_TLS_CERT and INBOUND_TLS_KEY are needed together');

@@ -10,12 +10,16 @@ export const variables = {
   DATA_DIR: 'folder of the embedded default (default ./data)',
   DATABASE_URL: 'PostgreSQL 18 server, postgres://…; unset: an embedded one under DATA_DIR',
   REDIS_URL: 'Redis server for BullMQ, redis:// or rediss://; unset: BullMQ on PostgreSQL',
-  SMTP_URL: 'mail relay, smtp:// or smtps://; unset: the built-in mail catcher, nothing leaves the machine',
+  SMTP_URL:
+    'mail relays, smtp:// or smtps://, separated by commas or spaces; each may end in ?weight=N (0: only when the others are away) and &connections=N (from all workers together); unset: the built-in mail catcher, nothing leaves the machine',
   APP_KEY: 'master key, VERSION:BASE64 of 32 bytes, newest first, comma-separated; needed with DATABASE_URL',
   PUBLIC_URL: 'where people reach the pages, https://…; needed with SMTP_URL',
   MAIL_DOMAIN: 'domain of From, Reply-To and Return-Path; needed with SMTP_URL',
   MAIL_RECIPIENTS:
     'whom mail may reach: * (everybody), or addresses and domains (@example.org), comma-separated; unset with SMTP_URL: nobody, letters wait',
+  DKIM_KEY_FILE:
+    'PEM file of an RSA key of 2048 bits or more: outgoing mail is signed; unset: the relay does that',
+  DKIM_SELECTOR: 'name under which the public key stands in DNS: SELECTOR._domainkey.MAIL_DOMAIN',
   INBOUND_PORT: 'port for mail that comes back; 0: any free one (default 0)',
   INBOUND_HOST: 'address to take that mail on (default 127.0.0.1)',
   INBOUND_TLS_CERT: 'PEM file of its certificate chain; with INBOUND_TLS_KEY, STARTTLS is offered',
@@ -45,13 +49,36 @@ const whole = (low: number, high: number) =>
 
 const host = z.string().regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such as 127.0.0.1');
 
+const isUrl = (text: string, protocols: string[]) => {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
+};
+
 const url = (protocols: string[], example: string) =>
-  z.string().refine(
-    (text) => {
-      const parsed = URL.canParse(text) ? new URL(text) : undefined;
-      return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
-    },
-    { error: `must be a URL such as ${example}`, abort: true },
+  z
+    .string()
+    .refine((text) => isUrl(text, protocols), { error: `must be a URL such as ${example}`, abort: true });
+
+/** What a relay's URL may say after its question mark. */
+const relaySettings: Record<string, RegExp> = {
+  tls: /^(required|optional|off)$/,
+  weight: /^\d{1,4}$/,
+  connections: /^[1-9]\d{0,3}$/,
+};
+
+const relays = z
+  .string()
+  .refine((text) => text.split(/[\s,]+/).every((one) => isUrl(one, ['smtp:', 'smtps:'])), {
+    error: 'must be a URL such as smtp://user:password@host:587, or several',
+    abort: true,
+  })
+  .refine(
+    (text) =>
+      text
+        .split(/[\s,]+/)
+        .flatMap((one) => [...new URL(one).searchParams])
+        .every(([name, value]) => relaySettings[name]?.test(value)),
+    'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off, &weight=N and &connections=N',
   );
 
 const domain = z
@@ -112,12 +139,7 @@ export const schema = z.object({
     )
     .optional(),
   REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
-  SMTP_URL: url(['smtp:', 'smtps:'], 'smtp://user:password@host:587')
-    .refine(
-      (text) => ['required', 'optional', 'off', null].includes(new URL(text).searchParams.get('tls')),
-      'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off',
-    )
-    .optional(),
+  SMTP_URL: relays.optional(),
   APP_KEY: masterKeys.optional(),
   PUBLIC_URL: url(['http:', 'https:'], 'https://outspoken.example.org')
     .refine(
@@ -132,6 +154,14 @@ export const schema = z.object({
     .optional(),
   MAIL_DOMAIN: domain.optional(),
   MAIL_RECIPIENTS: recipients.optional(),
+  DKIM_KEY_FILE: z.string().optional(),
+  DKIM_SELECTOR: z
+    .string()
+    .regex(
+      /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/i,
+      'must be a name such as letters2026',
+    )
+    .optional(),
   INBOUND_PORT: whole(0, 65535).default(0),
   INBOUND_HOST: host.default('127.0.0.1'),
   INBOUND_TLS_CERT: z.string().optional(),

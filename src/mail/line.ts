@@ -12,10 +12,12 @@ export type Envelope = {
   id?: string;
 };
 
-/** One kept connection to a relay. */
+/** One connection to a relay that let us in. */
 export type Line = {
-  /** `silent`: the server said nothing about this message. */
-  send(envelope: Envelope, bytes: Buffer): Promise<{ outcome: Outcome; silent: boolean }>;
+  /** It carried messages before this one. */
+  kept: boolean;
+  /** `lost`: the connection broke without a word about this message. */
+  send(envelope: Envelope, bytes: Buffer): Promise<{ outcome: Outcome; lost: boolean }>;
   alive(): boolean;
   /** Put aside until `wake`; after `idle` milliseconds `onIdle` is called. */
   rest(idle: number, onIdle: () => void): void;
@@ -23,12 +25,20 @@ export type Line = {
   end(): void;
 };
 
+/** A relay that let us not in: nothing was handed over. */
+export type Refused = {
+  outcome: Outcome;
+  /** What the library or the system calls it, such as ECONNREFUSED or EAUTH. */
+  reason?: string;
+};
+
 /** Connects, says EHLO, secures the line as the relay demands it, and logs in. */
-export async function openLine(relay: Relay): Promise<{ line: Line } | { failure: Outcome }> {
+export async function openLine(relay: Relay): Promise<Line | Refused> {
   const socket = new Socket(); // ours, so that it can be asked whether everything was written
   const connection = new SMTPConnection({ ...relay.options, socket });
   const failed = (stage: Stage) => (error: unknown) => ({
-    failure: outcomeOf({ stage, error, handedOver: false, host: relay.host }),
+    outcome: outcomeOf({ stage, error, handedOver: false, host: relay.host }),
+    reason: (error as { originalCode?: string }).originalCode ?? codeOf(error),
   });
   connection.on('error', () => {}); // told to the callback that waits as well
 
@@ -37,25 +47,32 @@ export async function openLine(relay: Relay): Promise<{ line: Line } | { failure
   const host = greetedAs(connection.lastServerResponse) ?? relay.host;
   if (relay.auth) {
     const auth = relay.auth;
-    const loggedIn = await settle(connection, (done) => connection.login(auth, done)).catch(failed('login'));
+    const loggedIn = await settle(connection, (done) =>
+      // not offered, perhaps because TLS failed and was optional: then a password must not leave us
+      connection.allowsAuth
+        ? connection.login(auth, done)
+        : done(Object.assign(new Error(), { code: 'EAUTH' })),
+    ).catch(failed('login'));
     if (loggedIn) {
       connection.close();
       return loggedIn;
     }
   }
 
+  // under TLS another one than ours, which encrypts into it
+  const wire = connection._socket || socket;
+  wire.setTimeout(relay.timeouts.silence);
   let idleTimer: NodeJS.Timeout | undefined;
   return {
-    line: {
-      alive: () => !connection.destroyed,
-      rest(idle, onIdle) {
-        idleTimer = setTimeout(onIdle, idle);
-        idleTimer.unref();
-      },
-      wake: () => clearTimeout(idleTimer),
-      end: () => connection.quit(),
-      send: (envelope, bytes) => sendOn(connection, socket, host, envelope, bytes),
+    kept: false,
+    alive: () => !connection.destroyed,
+    rest(idle, onIdle) {
+      idleTimer = setTimeout(onIdle, idle);
+      idleTimer.unref();
     },
+    wake: () => clearTimeout(idleTimer),
+    end: () => connection.quit(),
+    send: (envelope, bytes) => sendOn(connection, wire, host, envelope, bytes),
   };
 }
 
@@ -78,12 +95,12 @@ async function settle(
 
 async function sendOn(
   connection: SMTPConnection,
-  socket: Socket,
+  wire: Socket,
   host: string,
   envelope: Envelope,
   bytes: Buffer,
 ) {
-  const message = new Outgoing(bytes, socket);
+  const message = new Outgoing(bytes, wire);
   try {
     const response = await new Promise<string>((resolve, reject) => {
       connection.send(
@@ -95,17 +112,18 @@ async function sendOn(
     const reply = Number.parseInt(response, 10);
     return {
       outcome: describe(judge({ stage: 'message', reply, handedOver: true }), host, response),
-      silent: false,
+      lost: false,
     };
   } catch (error) {
     // Node counts what it could not yet give to the kernel: with bytes left over, the server lacks the end.
-    // Under TLS it counts nothing, so a message that was cut in the middle is said to be unknown: the safe side.
-    const handedOver = message.written && socket.writableLength === 0;
+    const handedOver = message.written && wire.writableLength === 0;
     const stage = stageOf(error, message.started);
     const outcome = outcomeOf({ stage, error, handedOver, host });
-    if (!connection.destroyed && outcome.code !== undefined) await reset(connection);
+    // a server that answers in mid-body still waits for the rest of it, and would take RSET for text
+    const between = !message.started || handedOver;
+    if (!connection.destroyed && outcome.code !== undefined && between) await reset(connection);
     else connection.close();
-    return { outcome, silent: outcome.code === undefined };
+    return { outcome, lost: outcome.code === undefined && codeOf(error) !== 'ETIMEDOUT' };
   }
 }
 
@@ -132,12 +150,12 @@ class Outgoing extends Readable {
   started = false;
   written = false;
   readonly #bytes: Buffer;
-  readonly #socket: Socket;
+  readonly #wire: Socket;
 
-  constructor(bytes: Buffer, socket: Socket) {
+  constructor(bytes: Buffer, wire: Socket) {
     super();
     this.#bytes = bytes;
-    this.#socket = socket;
+    this.#wire = wire;
   }
 
   override _read(): void {
@@ -149,10 +167,10 @@ class Outgoing extends Readable {
   override pipe<Target extends NodeJS.WritableStream>(target: Target): Target {
     this.started = true;
     const together = this.#bytes.length < onePiece; // text and final dot in one write: the server wakes up once
-    if (together) this.#socket.cork();
+    if (together) this.#wire.cork();
     (target as unknown as Writable).once('end', () => {
       this.written = true;
-      if (together) this.#socket.uncork();
+      if (together) this.#wire.uncork();
     });
     target.end(this.#bytes);
     return target;

@@ -1,109 +1,135 @@
-import { type Envelope, type Line, openLine } from './line.ts';
+import type { Logger } from '../log.ts';
+import { chooseRelay } from './choice.ts';
+import type { Signer } from './dkim.ts';
+import type { Envelope } from './line.ts';
 import type { Outcome } from './outcome.ts';
+import { createPool } from './pool.ts';
 import { type Guard, stoppedByGuard } from './recipients.ts';
-import { readRelay } from './relay.ts';
+import { readRelays, type Timeouts } from './relay.ts';
+import { type Place, shareOf } from './share.ts';
 
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
+  /** Takes this worker's share of the connections that a relay may have from all of them. */
+  share(place: Place): void;
+  /** Whether a relay has a limit that is to be shared. */
+  shares: boolean;
   close(): Promise<void>;
 };
 
 export type MailerOptions = {
-  /** smtp://[user:password@]host[:port][?tls=required|optional|off] or smtps://… */
+  /** The relays, as SMTP_URL names them. */
   url: string;
   /** Whom it may write to. */
   guard?: Guard;
-  /** How many connections are open at most. */
+  /** Signs a message, if that is ours to do. */
+  sign?: Signer;
+  /** How many connections are open to a relay at most, whatever it allows. */
   connections?: number;
   /** How long an unused connection is kept, in milliseconds. */
   idle?: number;
-  /** How long a silent server is waited for, in milliseconds. */
-  silence?: number;
+  timeouts?: Timeouts;
+  log?: Logger;
 };
 
-/**
- * RFC 5321 section 4.5.3.2.6: a client waits ten minutes for the answer to the final dot, since giving up
- * early is how the same message arrives twice.
- */
-const tenMinutes = 10 * 60_000;
+/** No server had a word in it, so there is no host. */
+const noRelay: Outcome = Object.freeze({
+  kind: 'try again',
+  stage: 'connect',
+  response: 'not sent: no mail relay lets this system in at the moment',
+});
+
+const notSigned: Outcome = Object.freeze({
+  kind: 'try again',
+  response: 'not sent: this system could not sign it',
+});
 
 /**
- * Keeps connections to one relay open and hands each message to a free one. A connection that the relay
- * closed while it was idle costs nobody a retry: the message goes out on a fresh one at once.
+ * Keeps connections to the relays open and hands each message to a free one. As long as nothing was handed over,
+ * a message costs nobody a retry: when a kept connection turns out to be closed, it goes out on a fresh one at
+ * once, and when a relay does not let us in, through the next. What a relay has said about the message stands.
  */
 export function createMailer({
   url,
   guard = () => true,
+  sign,
   connections = 5,
   idle = 30_000,
-  silence = tenMinutes,
+  timeouts,
+  log,
 }: MailerOptions): Mailer {
-  const relay = readRelay(url, silence);
-  const free: Line[] = [];
-  const queue: Array<() => void> = [];
-  let open = 0;
-  let closed = false;
+  const relays = readRelays(url, timeouts).map((relay) => ({
+    ...relay,
+    pool: createPool(relay, {
+      most: relay.connections ? 1 : connections, // one, until the share is known
+      idle,
+      onTrouble({ outcome, reason }, milliseconds) {
+        const { host } = relay;
+        log?.warn(
+          { host, code: outcome.code, reason, milliseconds },
+          'a relay lets nobody in; it is left alone',
+        );
+      },
+      onBack: () => log?.info({ host: relay.host }, 'a relay lets us in again'),
+    }),
+  }));
+  type Ours = (typeof relays)[number];
 
-  async function take(): Promise<Line | undefined> {
-    while (open >= connections && free.length === 0) {
-      await new Promise<void>((resolve) => queue.push(resolve));
+  function choose(refusedBy: readonly Ours[]): Ours | undefined {
+    if (relays.length === 1 && refusedBy.length === 0) return relays[0];
+    const candidates = relays.map((relay) => {
+      const connect = !refusedBy.includes(relay);
+      const { weight, pool } = relay;
+      return { relay, weight, well: pool.well(connect), room: pool.room(connect) };
+    });
+    return chooseRelay(candidates, Math.random())?.relay;
+  }
+
+  function notSignable(error: unknown): Outcome {
+    log?.error({ err: error }, 'a message could not be signed');
+    return notSigned;
+  }
+
+  async function deliver(
+    envelope: Envelope,
+    bytes: Buffer,
+    refusedBy: readonly Ours[] = nobody,
+    last = noRelay,
+  ): Promise<Outcome> {
+    const relay = choose(refusedBy);
+    if (!relay) return last;
+    const line = await relay.pool.take(!refusedBy.includes(relay));
+    if (!line || 'outcome' in line) {
+      return deliver(envelope, bytes, [...refusedBy, relay], line?.outcome ?? last);
     }
-    const line = free.pop();
-    if (line) return line;
-    open += 1;
-    return undefined;
-  }
-
-  function giveBack(line: Line | undefined): void {
-    if (line?.alive() && !closed) {
-      line.rest(idle, () => drop(line));
-      free.push(line);
-    } else {
-      line?.end();
-      open -= 1;
-    }
-    queue.shift()?.();
-  }
-
-  function drop(line: Line): void {
-    const at = free.indexOf(line);
-    if (at === -1) return;
-    free.splice(at, 1);
-    open -= 1;
-    line.end();
-    queue.shift()?.();
-  }
-
-  async function attempt(envelope: Envelope, bytes: Buffer, mayRepeat: boolean): Promise<Outcome> {
-    let line = await take();
-    const used = line !== undefined;
+    const { kept } = line;
     try {
-      line?.wake();
-      if (!line) {
-        const opened = await openLine(relay);
-        if ('failure' in opened) return opened.failure;
-        line = opened.line;
-      }
-      const { outcome, silent } = await line.send(envelope, bytes);
-      // a kept connection that ended without a word before it had the message was merely stale
-      if (!(used && mayRepeat && silent && outcome.kind === 'try again')) return outcome;
+      const { outcome, lost } = await line.send(envelope, bytes);
+      if (!(kept && lost && outcome.kind === 'try again')) return outcome;
     } finally {
-      giveBack(line);
+      relay.pool.giveBack(line);
     }
-    return attempt(envelope, bytes, free.length > 0);
+    return deliver(envelope, bytes, refusedBy, last);
   }
 
   return {
-    async send(envelope, bytes) {
-      return guard(envelope.to) ? attempt(envelope, bytes, true) : stoppedByGuard;
+    send(envelope, bytes) {
+      if (!guard(envelope.to)) return Promise.resolve(stoppedByGuard);
+      return sign
+        ? sign(bytes).then((signed) => deliver(envelope, signed), notSignable)
+        : deliver(envelope, bytes);
+    },
+    shares: relays.some((relay) => relay.connections !== undefined),
+    share(place) {
+      for (const relay of relays) {
+        if (relay.connections) relay.pool.limit(Math.min(connections, shareOf(relay.connections, place)));
+      }
     },
     async close() {
-      closed = true;
-      for (const line of free.splice(0)) {
-        open -= 1;
-        line.end();
-      }
+      for (const { pool } of relays) pool.close();
     },
   };
 }
+
+const nobody: readonly never[] = [];

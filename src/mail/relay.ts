@@ -1,21 +1,53 @@
 import type { SMTPConnectionOptions } from 'nodemailer/lib/smtp-connection';
 import { isLoopback } from '../config.ts';
 
-export type Relay = { options: SMTPConnectionOptions; host: string; auth?: { user: string; pass: string } };
+export type Relay = {
+  options: SMTPConnectionOptions;
+  host: string;
+  auth?: { user: string; pass: string };
+  /** Its share of the messages, beside the other relays; 0: only while these are away. */
+  weight: number;
+  /** How many connections it may have from all workers together; absent: any number. */
+  connections?: number;
+  timeouts: Timeouts;
+};
+
+/** How long a relay is waited for, in milliseconds. */
+export type Timeouts = {
+  /** Until it is connected, has greeted us, and TLS stands. */
+  connect: number;
+  /** Each answer until we may send: to EHLO, STARTTLS, AUTH. */
+  greeting: number;
+  /** Each answer about a message. */
+  silence: number;
+};
 
 /**
- * How to reach the relay that a URL names: smtp://[user:password@]host[:port][?tls=required|optional|off] or
- * smtps://…. Outside this machine TLS is a must unless the URL says otherwise.
- *
- * @param silence how long a server may say nothing, in milliseconds
+ * RFC 5321 section 4.5.3.2.6: a client waits ten minutes for the answer to the final dot, since giving up
+ * early is how the same message arrives twice. Before a message is on its way, giving up early is no harm.
  */
-export function readRelay(url: string, silence: number): Relay {
+export const patience: Timeouts = { connect: 30_000, greeting: 30_000, silence: 10 * 60_000 };
+
+/**
+ * The relays that SMTP_URL names, separated by commas or spaces:
+ * smtp://[user:password@]host[:port][?tls=required|optional|off&weight=N&connections=N] or smtps://….
+ */
+export function readRelays(urls: string, timeouts: Timeouts = patience): Relay[] {
+  return urls.split(/[\s,]+/).map((url) => readRelay(url, timeouts));
+}
+
+/** Outside this machine TLS is a must, with a certificate that holds, unless the URL says otherwise. */
+function readRelay(url: string, timeouts: Timeouts): Relay {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const tls = searchParams.get('tls') ?? (isLoopback(host) ? 'optional' : 'required');
+  const connections = Number(searchParams.get('connections'));
   return {
     host,
     auth: username ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : undefined,
+    weight: Number(searchParams.get('weight') ?? 1),
+    connections: connections > 0 ? connections : undefined,
+    timeouts,
     options: {
       host,
       port: Number(port) || (protocol === 'smtps:' ? 465 : 25),
@@ -23,10 +55,10 @@ export function readRelay(url: string, silence: number): Relay {
       requireTLS: protocol === 'smtp:' && tls === 'required',
       ignoreTLS: tls === 'off',
       opportunisticTLS: tls === 'optional',
-      tls: tls === 'optional' ? { rejectUnauthorized: false } : {},
-      connectionTimeout: Math.min(30_000, silence),
-      greetingTimeout: Math.min(30_000, silence),
-      socketTimeout: silence,
+      tls: { minVersion: 'TLSv1.2', rejectUnauthorized: tls !== 'optional' },
+      connectionTimeout: timeouts.connect,
+      greetingTimeout: timeouts.greeting,
+      socketTimeout: timeouts.greeting, // until we may send; see openLine
     },
   };
 }

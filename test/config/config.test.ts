@@ -105,6 +105,11 @@ describe('a variable', () => {
     ['SMTP_URL', 'smtps://relay.example?tls=required', real],
     ['SMTP_URL', 'smtp://127.0.0.1:25?tls=off', real],
     ['SMTP_URL', 'smtp://relay.example?tls=optional', real],
+    [
+      'SMTP_URL',
+      'smtp://a.example?weight=3&connections=20, smtps://b.example?weight=0\nsmtp://c.example',
+      real,
+    ],
     ['PUBLIC_URL', 'https://outspoken.example/'],
     ['PUBLIC_URL', 'http://localhost:3000'],
     ['PUBLIC_URL', 'http://127.0.0.1:3000'],
@@ -112,6 +117,7 @@ describe('a variable', () => {
     ['MAIL_DOMAIN', 'Letters.Outspoken.Example'],
     ['MAIL_RECIPIENTS', '*'],
     ['MAIL_RECIPIENTS', 'One@mail.example, @brand.example'],
+    ['DKIM_SELECTOR', 'letters-2026.outspoken', { DKIM_KEY_FILE: '/run/secrets/dkim.pem' }],
     ['INBOUND_PORT', '2525'],
     ['INBOUND_HOST', '::'],
     ['TRUST_PROXY', '10'],
@@ -144,6 +150,10 @@ describe('a variable', () => {
     ['SMTP_URL', 'relay.example', 'smtp://'],
     ['SMTP_URL', 'smtp://', 'smtp://'],
     ['SMTP_URL', 'smtp://relay.example?tls=maybe', '?tls=required'],
+    ['SMTP_URL', 'smtp://relay.example,relay.example', 'smtp://'],
+    ['SMTP_URL', 'smtp://relay.example?weight=heavy', '&weight=N'],
+    ['SMTP_URL', 'smtp://a.example, smtp://b.example?connections=0', '&connections=N'],
+    ['SMTP_URL', 'smtp://relay.example?TLS=off', '?tls=required'],
     ['APP_KEY', Buffer.alloc(32).toString('base64'), 'VERSION:BASE64'],
     ['APP_KEY', `1:${Buffer.alloc(31).toString('base64')}`, '32 bytes'],
     ['APP_KEY', `1:${Buffer.alloc(33).toString('base64')}`, '32 bytes'],
@@ -165,6 +175,8 @@ describe('a variable', () => {
     ['MAIL_RECIPIENTS', 'brand.example', 'must be * (everybody)'],
     ['MAIL_RECIPIENTS', '*,a@brand.example', 'must be * (everybody)'],
     ['MAIL_RECIPIENTS', '*@brand.example', 'must be * (everybody)'],
+    ['DKIM_KEY_FILE', '/run/secrets/dkim.pem', 'needed together'],
+    ['DKIM_SELECTOR', 'letters2026', 'needed together'],
     ['INBOUND_PORT', 'smtp', 'a whole number'],
     ['INBOUND_HOST', 'a/b', 'an address'],
     ['INBOUND_TLS_CERT', '/etc/cert.pem', 'needed together'],
@@ -184,7 +196,7 @@ describe('a variable', () => {
   });
 
   it('has been tried here, right and wrong, if Outspoken reads it', () => {
-    const anything = ['DATA_DIR', 'INBOUND_TLS_CERT', 'INBOUND_TLS_KEY'];
+    const anything = ['DATA_DIR', 'DKIM_KEY_FILE', 'INBOUND_TLS_CERT', 'INBOUND_TLS_KEY'];
     const names = Object.keys(variables).filter((name) => !anything.includes(name));
     for (const name of names) {
       expect(good.map(([one]) => one)).toContain(name);

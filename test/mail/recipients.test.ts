@@ -22,9 +22,12 @@ describe('MAIL_RECIPIENTS', () => {
     ['a domain that only ends like it', ['@brand.example'], 'jobs@otherbrand.example', false],
     ['a domain that hides in the local part', ['@brand.example'], '"a@brand.example"@evil.example', false],
     ['the second of a list', ['@a.example', 'b@b.example'], 'b@b.example', true],
-  ] as [string, string[], string, boolean][])('%s: %j lets %s through: %s', (_what, list, address, passes) => {
-    expect(guardRecipients(list)(address)).toBe(passes);
-  });
+  ] as [string, string[], string, boolean][])(
+    '%s: %j lets %s through: %s',
+    (_what, list, address, passes) => {
+      expect(guardRecipients(list)(address)).toBe(passes);
+    },
+  );
 
   it('is everybody while the mail catcher takes all mail, and nobody once a relay is set', () => {
     expect(listOf({})).toEqual(['*']);

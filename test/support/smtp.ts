@@ -1,7 +1,23 @@
 import { createServer, type Socket } from 'node:net';
+import { createSecureContext, type SecureVersion, TLSSocket } from 'node:tls';
+import type { Certificate } from './tls.ts';
 
-/** Where a conversation stands when a script may interfere. `body`: the first bytes of the message were read. */
-export type Moment = 'connect' | 'ehlo' | 'auth' | 'mail' | 'rcpt' | 'data' | 'body' | 'dot' | 'rset';
+/**
+ * Where a conversation stands when a script may interfere. `handshake`: the client begins TLS; `body`: the first
+ * bytes of the message were read.
+ */
+export type Moment =
+  | 'connect'
+  | 'ehlo'
+  | 'starttls'
+  | 'handshake'
+  | 'auth'
+  | 'mail'
+  | 'rcpt'
+  | 'data'
+  | 'body'
+  | 'dot'
+  | 'rset';
 
 /** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever; `until`: later. */
 export type Action =
@@ -30,6 +46,9 @@ export type TestSmtp = {
   handedOver: Caught[];
   /** Connections made so far. */
   connections: number;
+  /** Connections at this moment, and the most that there were at one. */
+  open: number;
+  mostOpen: number;
   /** Changes the script; undefined: an ordinary server. */
   script(next: Script | undefined): void;
   close(): Promise<void>;
@@ -41,7 +60,17 @@ export type Script = (
   details: { count: number; to: string[]; raw?: Buffer },
 ) => Action | undefined;
 
-type Options = { script?: Script; pipelining?: boolean; extensions?: string[]; port?: number };
+type Options = {
+  script?: Script;
+  pipelining?: boolean;
+  extensions?: string[];
+  port?: number;
+  /** Offers STARTTLS with it. */
+  certificate?: Certificate;
+  /** TLS from the first byte on, as with smtps. */
+  implicitTls?: boolean;
+  newestTls?: SecureVersion;
+};
 
 /** A real SMTP server on a loopback port (RFC 5321, one recipient or more), which a script can make misbehave. */
 export async function startSmtp({
@@ -49,17 +78,36 @@ export async function startSmtp({
   pipelining = true,
   extensions = [],
   port = 0,
+  certificate,
+  implicitTls = false,
+  newestTls,
 }: Options = {}): Promise<TestSmtp> {
   let current = script;
   const accepted: Caught[] = [];
   const handedOver: Caught[] = [];
   const counts = new Map<Moment, number>();
   const sockets = new Set<Socket>();
+  /** The TCP socket that carries a TLS one. */
+  const beneath = new WeakMap<Socket, Socket>();
+  const secureContext =
+    certificate && createSecureContext({ ...certificate, minVersion: 'TLSv1', maxVersion: newestTls });
+
+  function secure(socket: Socket): Socket {
+    const secured = new TLSSocket(socket, { isServer: true, secureContext });
+    secured.on('error', () => {});
+    beneath.set(secured, socket);
+    return secured;
+  }
 
   const server = createServer({ noDelay: true }, (socket) => {
     state.connections += 1;
+    state.open += 1;
+    state.mostOpen = Math.max(state.mostOpen, state.open);
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      state.open -= 1;
+      sockets.delete(socket);
+    });
     socket.on('error', () => {});
     void converse(socket);
   });
@@ -77,7 +125,7 @@ export async function startSmtp({
     const action = current?.(moment, { count, to, raw });
     if (action && 'cut' in action) {
       if (action.cut === 'fin') socket.end();
-      else socket.resetAndDestroy();
+      else (beneath.get(socket) ?? socket).resetAndDestroy();
       return 'over';
     }
     if (action && 'hang' in action) {
@@ -95,22 +143,40 @@ export async function startSmtp({
     return action && 'reply' in action ? 'script' : 'ours';
   }
 
-  async function converse(socket: Socket): Promise<void> {
-    const reader = lines(socket);
+  async function converse(connected: Socket): Promise<void> {
+    let socket = implicitTls ? secure(connected) : connected;
+    let secured = implicitTls;
+    let reader = lines(socket);
     let from = '';
     let to: string[] = [];
     let commands: string[] = [];
     if ((await answer(socket, 'connect', '220 mx.brand.example ESMTP')) === 'over') return;
-    for await (const line of reader.each()) {
+    for (let line = await reader.line(); line !== undefined; line = await reader.line()) {
       const verb = line.slice(0, 4).toUpperCase();
       let done: 'ours' | 'script' | 'over' = 'ours';
-      if (verb === 'EHLO') {
-        const offers = ['mx.brand.example', ...(pipelining ? ['PIPELINING'] : []), ...extensions, '8BITMIME'];
+      if (verb === 'EHLO' || verb === 'HELO') {
+        const offers = [
+          'mx.brand.example',
+          ...(pipelining ? ['PIPELINING'] : []),
+          ...(certificate && !secured ? ['STARTTLS'] : []),
+          ...extensions,
+          '8BITMIME',
+        ];
         done = await answer(
           socket,
           'ehlo',
           offers.map((offer, n) => `250${n === offers.length - 1 ? ' ' : '-'}${offer}`).join('\r\n'),
         );
+      } else if (verb === 'STAR' && certificate) {
+        done = await answer(socket, 'starttls', '220 2.0.0 go ahead');
+        if (done === 'ours') {
+          reader.stop();
+          done = await answer(socket, 'handshake', '');
+          if (done === 'over') return;
+          socket = secure(socket);
+          secured = true;
+          reader = lines(socket);
+        }
       } else if (verb === 'AUTH') done = await answer(socket, 'auth', '235 2.7.0 welcome');
       else if (verb === 'MAIL') {
         from = /<(.*?)>/.exec(line)?.[1] ?? '';
@@ -145,11 +211,15 @@ export async function startSmtp({
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port was given');
   const state: TestSmtp = {
-    url: `smtp://127.0.0.1:${address.port}?tls=off`,
+    url: certificate
+      ? `${implicitTls ? 'smtps' : 'smtp'}://127.0.0.1:${address.port}?tls=optional`
+      : `smtp://127.0.0.1:${address.port}?tls=off`,
     port: address.port,
     accepted,
     handedOver,
     connections: 0,
+    open: 0,
+    mostOpen: 0,
     script(next) {
       current = next;
       counts.clear();
@@ -167,35 +237,41 @@ function lines(socket: Socket) {
   let buffer = Buffer.alloc(0);
   let ended = false;
   let wake = () => {};
-  socket.on('data', (chunk) => {
+  const onData = (chunk: Buffer) => {
     buffer = Buffer.concat([buffer, chunk]);
     wake();
-  });
-  socket.on('close', () => {
+  };
+  const onEnd = () => {
     ended = true;
     wake();
-  });
-  socket.on('end', () => {
-    ended = true;
-    wake();
-  });
+  };
+  socket.on('data', onData).on('close', onEnd).on('end', onEnd);
   const more = () => new Promise<void>((resolve) => (wake = resolve));
 
   return {
-    async *each(): AsyncGenerator<string> {
+    /** The next line; undefined when there is none any more. */
+    async line(): Promise<string | undefined> {
       for (;;) {
         const end = buffer.indexOf('\r\n');
         if (end >= 0) {
           const line = buffer.subarray(0, end).toString('utf8');
           buffer = buffer.subarray(end + 2);
-          yield line;
-        } else if (ended) return;
-        else await more();
+          return line;
+        }
+        if (ended) return undefined;
+        await more();
       }
+    },
+    /** Leaves the socket to another reader. */
+    stop() {
+      socket.pause().off('data', onData).off('close', onEnd).off('end', onEnd);
     },
     async message(onFirstBytes: () => Promise<boolean>): Promise<Buffer | undefined> {
       while (buffer.length === 0 && !ended) await more();
-      if (!(await onFirstBytes())) return undefined;
+      if (!(await onFirstBytes())) {
+        socket.off('data', onData); // what still comes is read by nobody
+        return undefined;
+      }
       for (;;) {
         const end = buffer.indexOf('\r\n.\r\n');
         if (end >= 0) {
