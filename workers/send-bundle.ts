@@ -2,34 +2,25 @@ import type { Context } from '../src/context.ts';
 import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
-import { createMailer } from '../src/mail/mailer.ts';
-import { guardRecipients } from '../src/mail/recipients.ts';
-import type { Pulse } from './pulse.ts';
+import type { Mailer } from '../src/mail/mailer.ts';
 import type { JobQueue } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
-const inTheAir = 10;
+export const lettersInTheAir = 10;
 
 /** Bundles at a time: with more than one, the last letters of one do not keep the next one waiting. */
 const bundlesAtOnce = 3;
 
-type Options = { workerId: number; pulse: Pulse; stopping: AbortSignal; onDone: () => void };
+type Options = { workerId: number; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
   queue: JobQueue,
-  { workerId, pulse, stopping, onDone }: Options,
+  { workerId, mailer, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
-  const mailer = pulse.of(
-    createMailer({
-      url: context.smtpUrl as string,
-      guard: guardRecipients(config.mailRecipients),
-      connections: inTheAir,
-    }),
-  );
-  const places = createPlaces(inTheAir);
+  const places = createPlaces(lettersInTheAir);
   const bundles = openBundles(database, workerId, log);
   const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
   const active = new Set<string>();
@@ -47,9 +38,6 @@ export function startSendingBundles(
   }, bundlesAtOnce);
   return {
     active,
-    async close() {
-      await worker.close();
-      await mailer.close();
-    },
+    close: () => worker.close(),
   };
 }

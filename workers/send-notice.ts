@@ -1,34 +1,19 @@
 import type { Context } from '../src/context.ts';
-import { createMailer } from '../src/mail/mailer.ts';
-import { guardRecipients } from '../src/mail/recipients.ts';
+import type { Mailer } from '../src/mail/mailer.ts';
 import { sendNotice } from '../src/notices/send-notice.ts';
-import type { Pulse } from './pulse.ts';
 import type { JobQueue } from './queue.ts';
 
-const atOnce = 4;
+export const noticesAtOnce = 4;
 
 /** Takes notices from the queue and sends them. */
-export function startSendingNotices(context: Context, queue: JobQueue, pulse: Pulse) {
+export function startSendingNotices(context: Context, queue: JobQueue, mailer: Mailer) {
   const { database, vault, locales, log, config, site } = context;
-  const mailer = pulse.of(
-    createMailer({
-      url: context.smtpUrl as string,
-      guard: guardRecipients(config.mailRecipients),
-      connections: atOnce,
-    }),
-  );
-  const worker = queue.work(
+  return queue.work(
     (id) =>
       sendNotice(
         { database, vault, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url },
         id,
       ),
-    atOnce,
+    noticesAtOnce,
   );
-  return {
-    async close() {
-      await worker.close();
-      await mailer.close();
-    },
-  };
 }

@@ -3,8 +3,9 @@ import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
 import { scrubPen } from '../src/inbound/pen.ts';
 import { scrub } from '../src/letters/retention.ts';
-import { beatWorker, callWorkers, createRollCall } from '../src/letters/roll-call.ts';
+import { beatWorker, callWorkers, createRollCall, placeAmong } from '../src/letters/roll-call.ts';
 import { sweepLetters } from '../src/letters/sweep.ts';
+import type { Mailer } from '../src/mail/mailer.ts';
 import { startLoop } from './loop.ts';
 import type { Pulse } from './pulse.ts';
 import type { Queues } from './queue.ts';
@@ -13,13 +14,13 @@ import { jobOf } from './release.ts';
 const twoSeconds = 2000;
 const tenMinutes = 10 * 60_000;
 
-type Options = { workerId: number; active: Set<string>; pulse: Pulse };
+type Options = { workerId: number; active: Set<string>; pulse: Pulse; mailer: Mailer };
 
 /** The heartbeat and the sweep, and, less often, the scrub of what may no longer be kept. */
 export function startTidying(
   { database, log }: Context,
   queues: Queues,
-  { workerId, active, pulse }: Options,
+  { workerId, active, pulse, mailer }: Options,
 ) {
   const failed = (what: string) => (error: unknown) => {
     if (isPassing(error)) log.warn({ err: error }, `${what} has to wait for the database`);
@@ -37,7 +38,9 @@ export function startTidying(
   const rollCall = createRollCall();
   const sweeping = startLoop(
     async () => {
-      const silent = rollCall.silent(await callWorkers(database), performance.now());
+      const standings = await callWorkers(database);
+      const silent = rollCall.silent(standings, performance.now());
+      mailer.share(placeAmong(standings, silent, workerId));
       const { unknown, returned, untaken } = await sweepLetters(database, {
         silent: silent.filter((id) => id !== workerId),
         workerId,

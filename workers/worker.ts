@@ -1,6 +1,7 @@
 import type { Context } from '../src/context.ts';
 import { listenForHints } from '../src/db/hint.ts';
 import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
+import { openMailer } from './mailer.ts';
 import { createPulse } from './pulse.ts';
 import { openQueues } from './queue.ts';
 import { startRelease } from './release.ts';
@@ -14,20 +15,26 @@ import { startTidying } from './tidy.ts';
  */
 export async function startWorker(context: Context): Promise<{ close(): Promise<void> }> {
   const { database, databaseUrl, config, log } = context;
+  const pulse = createPulse();
+  const mailer = pulse.of(await openMailer(context));
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log);
   const workerId = await enlistWorker(database);
   const stopping = new AbortController();
-  const pulse = createPulse();
 
-  const notices = startSendingNotices(context, queues.notices, pulse);
+  const notices = startSendingNotices(context, queues.notices, mailer);
   const bundles = startSendingBundles(context, queues.bundles, {
     workerId,
-    pulse,
+    mailer,
     stopping: stopping.signal,
     onDone: () => release.wake(),
   });
   const release = startRelease(context, queues);
-  const tidying = startTidying(context, queues, { workerId, active: bundles.active, pulse });
+  const tidying = startTidying(context, queues, {
+    workerId,
+    active: bundles.active,
+    pulse,
+    mailer,
+  });
   const hints = listenForHints(databaseUrl, () => release.wake(), holdLock(workerId));
   log.info({ worker: workerId, queue: config.redisUrl ? 'redis' : 'postgres' }, 'the worker is running');
 
@@ -37,6 +44,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
       await hints.close();
       await Promise.all([release.stop(), tidying.stop()]);
       await Promise.all([bundles.close(), notices.close()]);
+      await mailer.close();
       await retireWorker(database, workerId);
       await queues.close();
       log.info({ worker: workerId }, 'the worker has stopped');

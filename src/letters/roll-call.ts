@@ -1,4 +1,5 @@
 import { type Queryable, statement } from '../db/database.ts';
+import type { Place } from '../mail/share.ts';
 
 /**
  * Which workers are alive. Each says so every two seconds, and holds a lock for as long as it is connected, which
@@ -52,6 +53,16 @@ export function createRollCall(): RollCall {
         .map(({ id }) => id);
     },
   };
+}
+
+/** Where a worker stands among those that live; one that was forgotten by mistake counts itself. */
+export function placeAmong(
+  standings: readonly Standing[],
+  silent: readonly number[],
+  workerId: number,
+): Place {
+  const others = standings.filter(({ id }) => id !== workerId && !silent.includes(id));
+  return { workers: others.length + 1, rank: others.filter(({ id }) => id < workerId).length };
 }
 
 const enlist = statement<{ id: number }>('insert into worker default values returning id');

@@ -11,10 +11,11 @@ import { type Place, shareOf } from './share.ts';
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
-  /** Takes this worker's share of the connections that a relay may have from all of them. */
+  /**
+   * Takes this worker's share of the connections that a relay allows to all of them. To be told again and again:
+   * a smaller share counts at once, a larger one only when it is told twice, since others may still have it.
+   */
   share(place: Place): void;
-  /** Whether a relay has a limit that is to be shared. */
-  shares: boolean;
   close(): Promise<void>;
 };
 
@@ -61,8 +62,9 @@ export function createMailer({
 }: MailerOptions): Mailer {
   const relays = readRelays(url, timeouts).map((relay) => ({
     ...relay,
+    share: 1,
     pool: createPool(relay, {
-      most: relay.connections ? 1 : connections, // one, until the share is known
+      most: relay.connections === undefined ? connections : 1, // until the share is known
       idle,
       onTrouble({ outcome, reason }, milliseconds) {
         const { host } = relay;
@@ -120,10 +122,12 @@ export function createMailer({
         ? sign(bytes).then((signed) => deliver(envelope, signed), notSignable)
         : deliver(envelope, bytes);
     },
-    shares: relays.some((relay) => relay.connections !== undefined),
     share(place) {
       for (const relay of relays) {
-        if (relay.connections) relay.pool.limit(Math.min(connections, shareOf(relay.connections, place)));
+        if (relay.connections === undefined) continue;
+        const share = shareOf(relay.connections, place);
+        relay.pool.limit(Math.min(connections, share, relay.share));
+        relay.share = share;
       }
     },
     async close() {
