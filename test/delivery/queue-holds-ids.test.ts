@@ -77,7 +77,19 @@ describeOnEachQueue('what lies in the queue', (queue) => {
       .match(/[A-Za-z]+/g);
     const known = [
       ...['outspoken', 'bundles', 'notices', 'j', 'name', 'data', 'jobId', 'event', 'events', 'id'],
-      ...['opts', 'maxLenEvents', 'version', 'bullmq', 'meta', 'marker', 'pc', 'stalled', 'check', 'lock'],
+      ...[
+        'opts',
+        'maxLenEvents',
+        'version',
+        'bullmq',
+        'meta',
+        'marker',
+        'pc',
+        'stalled',
+        'check',
+        'lock',
+        'probe',
+      ],
       ...['added', 'waiting', 'wait', 'active', 'prev', 'prioritized', 'completed', 'drained', 'returnvalue'],
       ...['attempts', 'priority', 'timestamp', 'delay', 'processedOn', 'ats', 'null', 't', 'f'],
     ];
