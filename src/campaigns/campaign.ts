@@ -78,11 +78,14 @@ export function readWording(row: WordingRow): Wording {
   return { id, language, version, passages, render: compiled.render };
 }
 
-/** The texts in the first of the wanted languages that the campaign has. */
-export function textsIn(campaign: Campaign, languages: readonly string[]): CampaignTexts {
-  for (const language of [...languages, 'en', ...Object.keys(campaign.texts)]) {
-    const texts = campaign.texts[language];
-    if (texts) return texts;
+/** The texts in the first of the wanted languages that the campaign has, and which language that is. */
+export function textsIn(
+  campaign: Campaign,
+  languages: readonly string[],
+): CampaignTexts & { textLanguage: string } {
+  for (const textLanguage of [...languages, 'en', ...Object.keys(campaign.texts)]) {
+    const texts = campaign.texts[textLanguage];
+    if (texts) return { ...texts, textLanguage };
   }
   throw new Error(`campaign ${campaign.id} has no texts`);
 }

@@ -20,6 +20,11 @@ export async function loadViews(): Promise<Views> {
     t(key: string, options: Handlebars.HelperOptions) {
       return localeOf(options).text(key, options.hash);
     },
+    /** The language of what campaigns and letters say, where it is not the page's. */
+    lang(language: string, options: Handlebars.HelperOptions) {
+      if (language === localeOf(options).language) return '';
+      return new handlebars.SafeString(` lang="${handlebars.escapeExpression(language)}"`);
+    },
     is: (one: unknown, other: unknown) => one === other,
     linked: (text: string) => new handlebars.SafeString(linkUrls(handlebars.escapeExpression(text))),
     moment: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).moment(date),

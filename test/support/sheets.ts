@@ -18,9 +18,9 @@ export function sheetsOn(page: Page): Sheet[] {
     ),
   ];
   return parts.map(([, head = '', language = '', text = '']) => {
-    const [from = '', to = '', replyTo = '', subject = ''] = [...head.matchAll(/<dd>([\s\S]*?)<\/dd>/g)].map(
-      ([, html = '']) => wordsOf({ ...page, html }).trim(),
-    );
+    const [from = '', to = '', replyTo = '', subject = ''] = [
+      ...head.matchAll(/<dd[^>]*>([\s\S]*?)<\/dd>/g),
+    ].map(([, html = '']) => wordsOf({ ...page, html }).trim());
     const [, name = '', address = ''] = /^(.*?) <(\S+)>$/.exec(from) ?? [];
     return {
       from: { name, address },

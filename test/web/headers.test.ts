@@ -98,6 +98,16 @@ describe.each(names)('the page: %s', (name) => {
     expect(html).not.toMatch(/\s(style|on[a-z]+)="/);
   });
 
+  it('leads nowhere within itself where nothing is', () => {
+    const { html } = page(name);
+    const anchors = [...html.matchAll(/ href="#([^"]*)"/g)].map(([, anchor]) => anchor);
+    expect(anchors.filter((anchor) => !html.includes(` id="${anchor}"`))).toEqual([]);
+    const described = [...html.matchAll(/ aria-(?:describedby|labelledby)="([^"]*)"/g)]
+      .flatMap(([, ids = '']) => ids.split(' '))
+      .filter((id) => !html.includes(` id="${id}"`));
+    expect(described).toEqual([]);
+  });
+
   it('names no other host that a browser would load from', () => {
     expect(page(name).html).not.toMatch(/<(?!a\b)[^>]*\s(src|href|action|poster|srcset)="(https?:)?\/\//);
   });

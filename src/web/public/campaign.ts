@@ -151,10 +151,16 @@ function sendForm(
   const locale = pages.locale(request);
   const title = locale.text('form.title');
   const data = {
-    campaignTitle: textsIn(desk.campaign, [locale.language]).title,
+    about: textsIn(desk.campaign, [locale.language]),
     pageTitle: problems.length > 0 ? locale.text('site.error', { title }) : title,
     status: statusOf(desk.campaign),
-    form: letterForm({ locale, ...desk, typed: numbered(typed, problems), problems }),
+    form: letterForm({
+      locale,
+      ...desk,
+      typed: numbered(typed, problems),
+      problems,
+      sourcesAt: `/c/${desk.campaign.slug}`,
+    }),
   };
   pages.send(request, response, 'letter', data, status);
 }

@@ -92,6 +92,6 @@ async function sendClosed(
 ): Promise<void> {
   const campaign = await findCampaign(database, slug, config.mailDomain);
   if (!campaign) throw new Refusal(404, 'notFound');
-  const { title } = textsIn(campaign, [pages.locale(request).language]);
-  pages.send(request, response, 'closed', { slug, title, status: statusOf(campaign) }, 410);
+  const { title, textLanguage } = textsIn(campaign, [pages.locale(request).language]);
+  pages.send(request, response, 'closed', { slug, title, textLanguage, status: statusOf(campaign) }, 410);
 }

@@ -22,6 +22,8 @@ type Parts = {
   wordings: Wording[];
   typed: Typed;
   problems?: Problem[];
+  /** Where the sources stand; unset: on the page that the form is part of. */
+  sourcesAt?: string;
 };
 
 /** Which element an entry of the error summary leads to. */
@@ -32,13 +34,23 @@ const anchors: Partial<Record<Field, string>> = {
   submission: 'send',
 };
 
-export function letterForm({ locale, campaign, brands, wordings, typed, problems = [] }: Parts) {
+export function letterForm({
+  locale,
+  campaign,
+  brands,
+  wordings,
+  typed,
+  problems = [],
+  sourcesAt = '',
+}: Parts) {
   const texts = textsIn(campaign, [locale.language]);
   const errors: Partial<Record<Field, string>> = {};
   for (const { field, message, values } of problems) errors[field] ??= locale.text(message, values);
   const onlyLanguage = wordings.length === 1 ? wordings[0]?.language : undefined;
   return {
     slug: campaign.slug,
+    sourcesAt,
+    textLanguage: texts.textLanguage,
     typed: { ...typed, language: onlyLanguage ?? typed.language },
     errors: allFields(errors),
     summary: problems.map(({ field, message, values }) => ({
@@ -48,8 +60,8 @@ export function letterForm({ locale, campaign, brands, wordings, typed, problems
     brandCount: brands.length,
     allBrands: typed.brand.includes(everyBrand),
     lists: brandLists(texts, brands, typed, locale),
-    reasons: reasons(wordings, typed, locale),
-    languages: wordings.map(({ language }) => ({
+    ...reasons(wordings, typed, locale),
+    languages: ownFirst(wordings, locale).map(({ language }) => ({
       language,
       name: capitalised(languageName(language, locale.language), locale.language),
       checked: language === typed.language,
@@ -115,14 +127,22 @@ function reasons(wordings: Wording[], typed: Typed, locale: Locale) {
   const shown = [locale.language, 'en']
     .map((language) => wordings.find((wording) => wording.language === language))
     .find((wording) => wording !== undefined);
-  const { passages } = shown ?? (wordings[0] as Wording);
-  return passages.reasons.map(({ key, label, text }, index) => ({
-    index,
-    key,
-    label,
-    text,
-    checked: typed.reason.includes(key),
-  }));
+  const { passages, language } = shown ?? (wordings[0] as Wording);
+  return {
+    reasonLanguage: language,
+    reasons: passages.reasons.map(({ key, label, text }, index) => ({
+      index,
+      key,
+      label,
+      text,
+      checked: typed.reason.includes(key),
+    })),
+  };
+}
+
+/** The page's own language before the others. */
+function ownFirst(wordings: Wording[], { language }: Locale): Wording[] {
+  return wordings.toSorted((a, b) => Number(b.language === language) - Number(a.language === language));
 }
 
 function languageName(language: string, inLanguage: string): string {

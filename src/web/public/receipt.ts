@@ -14,9 +14,11 @@ export function showReceipt(context: Context, pages: Pages): RequestHandler {
     const receipt = await find(context, request);
     if (!receipt) return pages.send(request, response, 'gone', {}, 404);
     const locale = pages.locale(request);
+    const { title, textLanguage } = textsIn(receipt.campaign, [locale.language]);
     const cancelled = Number(request.query.cancelled ?? Number.NaN);
     pages.send(request, response, 'receipt', {
-      campaign: textsIn(receipt.campaign, [locale.language]).title,
+      campaign: title,
+      textLanguage,
       slug: receipt.campaign.slug,
       days: personalDays,
       notice:
@@ -36,7 +38,7 @@ export function showCopy(context: Context, pages: Pages, as: 'page' | 'file'): R
     if (!copy) return pages.send(request, response, 'gone', {}, 404);
     if (as === 'page') {
       return pages.send(request, response, 'copy', {
-        ...copy,
+        letter: copy,
         path: request.path,
         back: `/r/${tokenOf(request)}`,
       });
