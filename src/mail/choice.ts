@@ -2,8 +2,8 @@
 export type Candidate = {
   /** Its share; 0: only while the others are away. */
   weight: number;
-  /** A message can go through it, now or after others. */
-  well: boolean;
+  /** Whether a message can go through it, now or after others; `opening`: that is being tried out. */
+  state: 'well' | 'opening' | 'away';
   /** It could go at once. */
   room: boolean;
 };
@@ -13,14 +13,15 @@ export type Candidate = {
  * room. Pure.
  *
  * @param random from 0 to 1, 1 excluded
- * @returns undefined when none is well
+ * @returns undefined when all are away
  */
 export function chooseRelay<Relay extends Candidate>(
   relays: readonly Relay[],
   random: number,
 ): Relay | undefined {
-  const standing = relays.filter(({ well }) => well);
-  const wanted = rather(standing, ({ weight }) => weight > 0);
+  const there = relays.filter(({ state }) => state !== 'away');
+  const well = rather(there, ({ state }) => state === 'well');
+  const wanted = rather(well, ({ weight }) => weight > 0);
   const candidates = rather(wanted, ({ room }) => room);
   let left = random * candidates.reduce((sum, candidate) => sum + shareOf(candidate), 0);
   for (const candidate of candidates) {

@@ -83,7 +83,7 @@ export function createMailer({
     const candidates = relays.map((relay) => {
       const connect = !refusedBy.includes(relay);
       const { weight, pool } = relay;
-      return { relay, weight, well: pool.well(connect), room: pool.room(connect) };
+      return { relay, weight, state: pool.state(connect), room: pool.room(connect) };
     });
     return chooseRelay(candidates, Math.random())?.relay;
   }

@@ -1,3 +1,4 @@
+import type { Candidate } from './choice.ts';
 import { afterFailure, mayConnect, well } from './health.ts';
 import { type Line, openLine, type Refused } from './line.ts';
 import type { Relay } from './relay.ts';
@@ -13,7 +14,7 @@ export type Pool = {
   take(connect: boolean): Promise<Line | Refused | undefined>;
   giveBack(line: Line): void;
   /** Whether a message can go through it, now or later. */
-  well(connect: boolean): boolean;
+  state(connect: boolean): Candidate['state'];
   /** Whether one could go at once. */
   room(connect: boolean): boolean;
   /** How many connections there may be from now on. */
@@ -41,7 +42,10 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
 
   const letsIn = () => health === well || mayConnect(health, performance.now(), opening);
   const mayOpen = (connect: boolean) => connect && open < limit && letsIn();
-  const isWell = (connect: boolean) => open > opening || (connect && letsIn());
+  const state = (connect: boolean) => {
+    if (open > opening || (connect && letsIn())) return 'well';
+    return opening > 0 ? 'opening' : 'away';
+  };
 
   async function take(connect: boolean): Promise<Line | Refused | undefined> {
     for (;;) {
@@ -51,7 +55,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
         return line;
       }
       if (mayOpen(connect)) return openOne();
-      if (closed || !isWell(connect)) return undefined;
+      if (closed || state(connect) === 'away') return undefined;
       const given = await new Promise<Line | undefined>((resolve) => waiting.push(resolve));
       if (given) return given;
     }
@@ -120,7 +124,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   return {
     take,
     giveBack,
-    well: isWell,
+    state,
     room: (connect) => free.length > 0 || mayOpen(connect),
     limit(next) {
       limit = next;

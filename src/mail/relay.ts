@@ -59,6 +59,7 @@ function readRelay(url: string, timeouts: Timeouts): Relay {
       connectionTimeout: timeouts.connect,
       greetingTimeout: timeouts.greeting,
       socketTimeout: timeouts.greeting, // until we may send; see openLine
+      socketCloseTimeout: 0, // what a server did not read before we gave up must not reach it afterwards
     },
   };
 }

@@ -4,19 +4,28 @@ import { type Candidate, chooseRelay } from '../../src/mail/choice.ts';
 import { afterFailure, type Health, mayConnect, well } from '../../src/mail/health.ts';
 import { shareOf } from '../../src/mail/share.ts';
 
-const relay = fc.record({ weight: fc.nat({ max: 9 }), well: fc.boolean(), room: fc.boolean() });
+const states = ['away', 'opening', 'well'] as const;
+const relay = fc.record({
+  weight: fc.nat({ max: 9 }),
+  state: fc.constantFrom(...states),
+  room: fc.boolean(),
+});
 const relays = fc.array(relay, { maxLength: 6 });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
 /** What counts, the most important first. */
-const ranks = ({ well, weight, room }: Candidate) => [Number(well), Number(weight > 0), Number(room)];
+const ranks = ({ state, weight, room }: Candidate) => [
+  states.indexOf(state),
+  Number(weight > 0),
+  Number(room),
+];
 
 describe('the choice between relays', () => {
-  it('takes one whenever one is well, and none otherwise', () => {
+  it('takes one whenever one is there, and none otherwise', () => {
     fc.assert(
       fc.property(relays, random, (all, draw) => {
         const chosen = chooseRelay(all, draw);
-        expect(chosen?.well ?? false).toBe(all.some((one) => one.well));
+        expect((chosen?.state ?? 'away') !== 'away').toBe(all.some(({ state }) => state !== 'away'));
       }),
     );
   });
@@ -34,7 +43,7 @@ describe('the choice between relays', () => {
   it('gives each of those its share, to the message', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }), (weights) => {
-        const all = weights.map((weight) => ({ weight, well: true, room: true }));
+        const all: Candidate[] = weights.map((weight) => ({ weight, state: 'well', room: true }));
         const total = weights.reduce((sum, weight) => sum + weight, 0);
         const taken = all.map(() => 0);
         // as many draws as there are shares, spread evenly
@@ -49,8 +58,8 @@ describe('the choice between relays', () => {
   });
 
   it('shares evenly among relays that weigh nothing, once all others are away', () => {
-    const spare = [0, 1].map(() => ({ weight: 0, well: true, room: true }));
-    const all = [{ weight: 5, well: false, room: true }, ...spare];
+    const spare = [0, 1].map((): Candidate => ({ weight: 0, state: 'well', room: true }));
+    const all: Candidate[] = [{ weight: 5, state: 'away', room: true }, ...spare];
     expect([0.1, 0.4, 0.6, 0.9].map((draw) => all.indexOf(chooseRelay(all, draw) as Candidate))).toEqual([
       1, 1, 2, 2,
     ]);

@@ -19,7 +19,7 @@ export type Moment =
   | 'dot'
   | 'rset';
 
-/** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing, ever; `until`: later. */
+/** What happens instead of the ordinary answer. `cut`: FIN or RST; `hang`: nothing is read or said; `until`: later. */
 export type Action =
   | { reply: string }
   | { reply: string; hangUp: true }
@@ -202,7 +202,7 @@ export async function startSmtp({
       else if (verb === 'QUIT') {
         socket.end('221 2.0.0 bye\r\n');
         return;
-      } else socket.write('250 2.0.0 ok\r\n');
+      } else socket.write(verb === 'STAR' ? '502 5.5.1 no\r\n' : '250 2.0.0 ok\r\n');
       if (done === 'over') return;
     }
   }
@@ -272,14 +272,15 @@ function lines(socket: Socket) {
         socket.off('data', onData); // what still comes is read by nobody
         return undefined;
       }
-      for (;;) {
-        const end = buffer.indexOf('\r\n.\r\n');
+      for (let seen = 0; ; ) {
+        const end = buffer.indexOf('\r\n.\r\n', seen);
         if (end >= 0) {
           const raw = buffer.subarray(0, end + 2).toString('latin1');
           buffer = buffer.subarray(end + 5);
           return Buffer.from(raw.replace(/(^|\r\n)\.\./g, '$1.'), 'latin1');
         }
         if (ended) return undefined;
+        seen = Math.max(0, buffer.length - 4);
         await more();
       }
     },

@@ -1,0 +1,177 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
+import { until } from '../support/advocate.ts';
+import { type Action, type Moment, startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+const envelope = { from: 'b.1@outspoken.example', to: 'human-rights@hm.example' };
+const messageOf = (n: number) => Buffer.from(`From: a@outspoken.example\r\nSubject: ${n}\r\n\r\nHello\r\n`);
+const subjectsAt = (...servers: TestSmtp[]) =>
+  servers.flatMap(({ handedOver }) =>
+    handedOver.map(({ raw }) => Number(/Subject: (\d+)/.exec(raw.toString())?.[1])),
+  );
+const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
+const always =
+  (moment: Moment, action: Action) =>
+  (at: Moment): Action | undefined =>
+    at === moment ? action : undefined;
+
+let first: TestSmtp;
+let second: TestSmtp;
+let mailer: Mailer;
+const open = (...urls: string[]) => {
+  mailer = createMailer({ url: urls.join(' '), connections: 4 });
+  return mailer;
+};
+const weighing = ({ url }: TestSmtp, weight: number) => `${url}&weight=${weight}`;
+
+beforeEach(async () => {
+  first = await startSmtp();
+  second = await startSmtp();
+});
+afterEach(async () => {
+  await mailer.close();
+  await Promise.all([first.close(), second.close()]);
+});
+
+describe('several relays', () => {
+  it('share the messages', async () => {
+    open(first.url, second.url);
+    for (const n of numbers(60)) expect((await mailer.send(envelope, messageOf(n))).kind).toBe('accepted');
+    // by chance all of them go one way once in 2^59 runs
+    expect(first.accepted.length).toBeGreaterThan(0);
+    expect(second.accepted.length).toBeGreaterThan(0);
+    expect(subjectsAt(first, second).sort((a, b) => a - b)).toEqual(numbers(60));
+  });
+
+  it('leave a spare one alone as long as another is well', async () => {
+    open(weighing(first, 1), weighing(second, 0));
+    await Promise.all(numbers(20).map((n) => mailer.send(envelope, messageOf(n))));
+    expect([first.accepted.length, second.connections]).toEqual([20, 0]);
+  });
+});
+
+describe('a message for a relay that lets nobody in', () => {
+  it.each([
+    ['refuses at once', 'connect', { reply: '554 5.3.2 no service', hangUp: true }],
+    ['is busy', 'connect', { reply: '421 4.3.2 too many', hangUp: true }],
+    ['hangs up', 'connect', { cut: 'rst' }],
+    ['does not want to be greeted', 'ehlo', { reply: '451 4.3.0 not now' }],
+    ['refuses our password', 'auth', { reply: '535 5.7.8 wrong' }],
+    ['cannot check it', 'auth', { reply: '454 4.7.0 later' }],
+  ] as [string, Moment, Action][])('goes through the next: it %s', async (_what, moment, action) => {
+    const guarded = await startSmtp({ extensions: ['AUTH PLAIN'], script: always(moment, action) });
+    open(`${guarded.url.replace('//', '//user:secret@')}&weight=9999`, weighing(second, 0));
+    expect((await mailer.send(envelope, messageOf(1))).kind).toBe('accepted');
+    expect([guarded.connections, guarded.handedOver.length, second.accepted.length]).toEqual([1, 0, 1]);
+    await guarded.close();
+  });
+
+  it('goes through the next when nothing listens any more, and when TLS is a must and not to be had', async () => {
+    await first.close();
+    open(weighing(first, 5), `smtp://127.0.0.1:${second.port}?tls=required`, weighing(second, 0));
+    expect((await mailer.send(envelope, messageOf(1))).kind).toBe('accepted');
+    expect(subjectsAt(second)).toEqual([1]);
+  });
+
+  it('waits, with the last one’s words, when no relay lets us in', async () => {
+    first.script(always('connect', { reply: '421 4.3.2 too many', hangUp: true }));
+    second.script(always('connect', { reply: '554 5.3.2 no service', hangUp: true }));
+    open(weighing(first, 1), weighing(second, 0));
+    expect(await mailer.send(envelope, messageOf(1))).toMatchObject({
+      kind: 'try again',
+      code: 554,
+      response: '554 5.3.2 no service',
+      host: '127.0.0.1',
+    });
+  });
+
+  it('is not even tried while the relay is left alone, and does not claim that a server spoke', async () => {
+    first.script(always('connect', { reply: '421 4.3.2 too many', hangUp: true }));
+    open(first.url);
+    await mailer.send(envelope, messageOf(1));
+    const outcomes = await Promise.all(numbers(20).map((n) => mailer.send(envelope, messageOf(n))));
+    for (const outcome of outcomes) {
+      expect(outcome.kind).toBe('try again');
+      if (outcome.code === undefined) {
+        expect(outcome.response).toMatch(/^not sent: no mail relay lets this system in/);
+        expect(outcome.host).toBeUndefined();
+      }
+    }
+    // one attempt, and at most one more per second of a slow machine
+    expect(outcomes.filter(({ code }) => code === undefined).length).toBeGreaterThanOrEqual(15);
+    expect(first.connections).toBeLessThanOrEqual(5);
+  });
+
+  it('finds the relay again once it is back', async () => {
+    first.script(always('connect', { cut: 'rst' }));
+    open(first.url);
+    expect((await mailer.send(envelope, messageOf(1))).kind).toBe('try again');
+    first.script(undefined);
+    await until(
+      async () => (await mailer.send(envelope, messageOf(2))).kind === 'accepted',
+      'a relay that is tried again',
+      60_000,
+    );
+    expect(subjectsAt(first)).toEqual([2]);
+  });
+});
+
+describe('what a relay has said about a message', () => {
+  it.each([
+    ['mail', { reply: '550 5.7.1 not you' }, 'refused'],
+    ['mail', { reply: '451 4.3.0 later' }, 'try again'],
+    ['rcpt', { reply: '550 5.1.1 nobody' }, 'refused'],
+    ['rcpt', { reply: '450 4.2.0 greylisted' }, 'try again'],
+    ['data', { reply: '554 5.6.0 no' }, 'refused'],
+    ['dot', { reply: '451 4.3.0 later' }, 'try again'],
+    ['dot', { reply: '552 5.3.4 too big' }, 'refused'],
+    ['dot', { cut: 'rst' }, 'unknown'],
+  ] as [Moment, Action, string][])(
+    'stands: at %s, %j is not asked of another relay',
+    async (moment, action, kind) => {
+      first.script(always(moment, action));
+      open(weighing(first, 1), weighing(second, 0));
+      expect((await mailer.send(envelope, messageOf(1))).kind).toBe(kind);
+      expect(second.connections).toBe(0);
+    },
+  );
+});
+
+describe('a relay that takes only so many connections', () => {
+  it('gets all messages over those, one after the other', async () => {
+    // the third and every later one is turned away, for as long as two are there
+    first.script((moment) =>
+      moment === 'connect' && first.open > 2 ? { reply: '421 4.7.0 too many', hangUp: true } : undefined,
+    );
+    open(first.url);
+    const outcomes = await Promise.all(numbers(40).map((n) => mailer.send(envelope, messageOf(n))));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(numbers(40).map(() => 'accepted'));
+    expect(subjectsAt(first).sort((a, b) => a - b)).toEqual(numbers(40));
+  });
+});
+
+describe('a relay that goes down in the middle of it', () => {
+  it('costs no message, and none arrives twice', async () => {
+    open(first.url, second.url);
+    const count = 300;
+    const waiting = numbers(count);
+    const outcomes = new Map<number, string>();
+    /** A letter is tried until it has an end, as the letters of a campaign are. */
+    const visit = async () => {
+      for (let n = waiting.shift(); n !== undefined; n = waiting.shift()) {
+        const { kind } = await mailer.send(envelope, messageOf(n));
+        if (kind === 'try again') waiting.push(n);
+        else outcomes.set(n, kind);
+      }
+    };
+    const sending = Promise.all(numbers(8).map(visit));
+    await until(async () => first.accepted.length > 20, 'a relay at work', 60_000);
+    // from one moment to the next: those who come are turned away, and kept connections break before the message
+    first.script((moment) => (moment === 'connect' || moment === 'mail' ? { cut: 'rst' } : undefined));
+    await until(async () => second.accepted.length > 150, 'the other relay to take over', 60_000);
+    first.script(undefined);
+    await sending;
+    expect([...outcomes.values()].filter((kind) => kind !== 'accepted')).toEqual([]);
+    expect(subjectsAt(first, second).sort((a, b) => a - b)).toEqual(numbers(count));
+  });
+});
