@@ -25,9 +25,9 @@ COPY src/db/migrations src/db/migrations
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 USER node
-EXPOSE 3000
+EXPOSE 3000 2525
 STOPSIGNAL SIGTERM
-# The pages answer. A worker has none: docker-compose.yml asks the database for its heartbeat instead.
+# The pages answer. The other roles have none: docker-compose.yml asks them in another way.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/healthz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/src/main.js"]
