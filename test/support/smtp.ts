@@ -69,7 +69,8 @@ type Options = {
   certificate?: Certificate;
   /** TLS from the first byte on, as with smtps. */
   implicitTls?: boolean;
-  newestTls?: SecureVersion;
+  /** Speaks this version of TLS and no other. */
+  tlsVersion?: SecureVersion;
 };
 
 /** A real SMTP server on a loopback port (RFC 5321, one recipient or more), which a script can make misbehave. */
@@ -80,7 +81,7 @@ export async function startSmtp({
   port = 0,
   certificate,
   implicitTls = false,
-  newestTls,
+  tlsVersion,
 }: Options = {}): Promise<TestSmtp> {
   let current = script;
   const accepted: Caught[] = [];
@@ -90,7 +91,14 @@ export async function startSmtp({
   /** The TCP socket that carries a TLS one. */
   const beneath = new WeakMap<Socket, Socket>();
   const secureContext =
-    certificate && createSecureContext({ ...certificate, minVersion: 'TLSv1', maxVersion: newestTls });
+    certificate &&
+    createSecureContext({
+      ...certificate,
+      // as old as the test wants it, which OpenSSL does only at level 0
+      ...(tlsVersion
+        ? { minVersion: tlsVersion, maxVersion: tlsVersion, ciphers: 'DEFAULT@SECLEVEL=0' }
+        : {}),
+    });
 
   function secure(socket: Socket): Socket {
     const secured = new TLSSocket(socket, { isServer: true, secureContext });

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 
 /** A certificate and its private key, as PEM. */
 export type Certificate = { cert: string; key: string };
@@ -25,6 +26,10 @@ export function makeAuthority(name = 'Test authority'): Authority {
   };
 }
 
+/** A host's name, or its IPv4 address (RFC 5280 section 4.2.1.6). */
+const subject = (name: string) =>
+  isIPv4(name) ? der(0x87, Buffer.from(name.split('.').map(Number))) : der(0x82, Buffer.from(name));
+
 const newKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const pemOf = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).toString();
 
@@ -41,7 +46,7 @@ function certify({ name, publicKey, issuer, authority, until }: Wanted): string 
   const keyInfo = publicKey.export({ type: 'spki', format: 'der' });
   const extensions = [
     extension('551d13', true, sequence(...(authority ? [der(0x01, Buffer.from([0xff]))] : []))), // basic constraints
-    ...(authority ? [] : [extension('551d11', false, sequence(der(0x82, Buffer.from(name))))]), // the host's name
+    ...(authority ? [] : [extension('551d11', false, sequence(subject(name)))]), // the host's name
   ];
   const content = sequence(
     der(0xa0, der(0x02, Buffer.from([2]))), // version 3
