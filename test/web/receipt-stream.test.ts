@@ -87,6 +87,20 @@ describe('an open receipt', () => {
     expect(again.status).toBe(204); // with which a browser stops asking
   });
 
+  it('is not told that it is gone because it was opened while others were being told something', async () => {
+    await hold('hm');
+    const crowded = await writeAndConfirm(instance, instance.visitor(), { email: 'many@mail.example' });
+    const quiet = await writeAndConfirm(instance, instance.visitor(), { email: 'alone@mail.example' });
+    const crowd = await Promise.all(Array.from({ length: 60 }, () => listen(crowded)));
+    await until(async () => crowd.every(({ events }) => events.length > 0));
+    await instance.visitor().post(`${crowded}/cancel`);
+    while (!crowd.some((stream) => shownBy(stream).includes('hm cancelled')))
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    const newcomer = await listen(quiet);
+    await until(async () => newcomer.events.length > 0);
+    expect(newcomer.events.map(({ event }) => event)).toEqual(['letters']);
+  });
+
   it('is told nothing for a token that does not exist', async () => {
     const stream = await listen(`/r/${'A'.repeat(43)}`);
     expect(stream.status).toBe(204);

@@ -32,12 +32,14 @@ export function createReceiptStream(context: Context, pages: Pages) {
   let rounds = 0;
 
   async function look(): Promise<void> {
-    const ids = [...new Set([...viewers].map(({ advocateId }) => advocateId))];
+    const watching = [...viewers]; // whoever comes while we ask was not asked for: their turn is the next one
+    const ids = [...new Set(watching.map(({ advocateId }) => advocateId))];
     const newest = new Map(
       (await database.rows(newestEvents, [ids])).map((row) => [row.advocate_id, row.newest]),
     );
     rounds += 1;
-    for (const viewer of viewers) {
+    for (const viewer of watching) {
+      if (!viewers.has(viewer)) continue; // has left meanwhile
       const version = newest.get(viewer.advocateId);
       if (version === undefined) viewer.gone();
       else if (version !== viewer.seen) {
