@@ -116,9 +116,15 @@ async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
 function unreachable(error: unknown): unknown {
   const reasons: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
+    ENOENT: 'nothing listens there',
+    ECONNRESET: 'it is going down',
     ENOTFOUND: 'its host is not known',
     EAI_AGAIN: 'its host cannot be looked up now',
     ETIMEDOUT: 'it does not answer',
+    '57P01': 'it is going down',
+    '57P02': 'it is going down',
+    '57P03': 'it is just starting or going down',
+    '53300': 'it has too many connections',
     '28P01': 'it refuses the password',
     '28000': 'it refuses the user',
     '3D000': 'the database does not exist',

@@ -53,7 +53,7 @@ export async function openQueues(
       () => note(true),
     );
   };
-  const probes = setInterval(probe, probing);
+  const probes = setInterval(probe, probing).unref();
   await Promise.race([probe(), new Promise((resolve) => setTimeout(resolve, probing))]);
 
   const bundles = openJobQueue('bundles', { backend, complain, isLost: () => lost });

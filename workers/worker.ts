@@ -17,8 +17,11 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const { database, databaseUrl, config, log } = context;
   const pulse = createPulse();
   const mailer = pulse.of(await openMailer(context));
-  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log);
   const workerId = await enlistWorker(database);
+  const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log).catch(async (error) => {
+    await retireWorker(database, workerId).catch(() => {}); // it is silent, and so it will be forgotten
+    throw error;
+  });
   const stopping = new AbortController();
 
   const notices = startSendingNotices(context, queues.notices, mailer);

@@ -98,7 +98,7 @@ function bars(counts: Record<string, number>): string[] {
   const most = Math.max(...Object.values(counts), 1);
   return Object.entries(counts).map(
     ([what, n]) =>
-      `  ${what.slice(0, 50).padEnd(50)} ${String(n).padStart(6)} ${'#'.repeat(Math.ceil((n / most) * 30))}`,
+      `  ${what.slice(0, 90).padEnd(90)} ${String(n).padStart(6)} ${'#'.repeat(Math.ceil((n / most) * 30))}`,
   );
 }
 

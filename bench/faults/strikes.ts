@@ -124,8 +124,9 @@ export function rest(random: () => number): number {
 async function countInTheAir(postgres: Postgres, worker: number | undefined): Promise<number> {
   const rows = await insist(postgres, (client) =>
     client.query(
-      `select count(*)::int as n from bundle, unnest(letter_ids) as id join letter using (id)
-       where worker_id = $1 and state = 'sending'`,
+      `select count(*)::int as n from bundle, unnest(letter_ids) as member
+       join letter on letter.id = member and letter.state = 'sending'
+       where letter.bundle_id = bundle.id and worker_id = $1`,
       [worker],
     ),
   );

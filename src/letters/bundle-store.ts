@@ -144,6 +144,8 @@ export function openBundles(database: Database, workerId: number, log: Logger) {
           bundle.probe ? null : bundle.domain,
         ]),
       ),
+    /** Does something else with the database, as often as it takes. */
+    insist: <Result>(work: () => Promise<Result>) => persist(log, work),
     /** Ends a bundle; what was not claimed waits again, in its old place. */
     finish: (bundle: BundleRow) => persistOn(database, log, (db) => db.rows(finish, [bundle.id])),
   };

@@ -8,10 +8,9 @@ export type Places = {
   take(most: number): Promise<number>;
   /** Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin. */
   takeNow(most: number): number;
-  /**
-   * Gives as many of a taker's `idle` places as those want who wait for few, so that a single letter does not
-   * wait for a launch. Returns how many.
-   */
+  /** How many places those want who wait for few: a single letter shall not wait for a launch. */
+  asked(): number;
+  /** Gives them as many of a taker's `idle` places. Returns how many. */
   lend(idle: number): number;
   /** Gives places back. */
   give(count: number): void;
@@ -38,6 +37,7 @@ export function createPlaces(total: number): Places {
     free += count;
     serveFirst();
   };
+  const asked = () => waiting.reduce((sum, { most }) => sum + (most <= few ? most : 0), 0);
   return {
     async take(most) {
       if (waiting.length === 0 && free >= Math.min(most, many)) return grab(most);
@@ -62,9 +62,9 @@ export function createPlaces(total: number): Places {
       return taken;
     },
     takeNow: grab,
+    asked,
     lend(idle) {
-      const wanted = waiting.reduce((sum, { most }) => sum + (most <= few ? most : 0), 0);
-      const lent = Math.max(0, Math.min(idle, wanted));
+      const lent = Math.max(0, Math.min(idle, asked()));
       if (lent > 0) give(lent);
       return lent;
     },

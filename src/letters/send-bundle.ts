@@ -46,14 +46,15 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       const wanted = stopping.aborted ? 0 : left.length;
       if (wanted > 0 && held === 0) held = await places.take(wanted);
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
-      held -= places.lend(Math.min(held - 1, held - flight.inAir()));
       const answered = flight.land();
       if (await bundles.heed(bundle, answered)) left.length = 0; // the rest waits again, untried
-      const next = left.splice(0, Math.min(wanted, held - flight.inAir()));
+      const spare = Math.min(places.asked(), held - 1, held - flight.inAir());
+      const next = left.splice(0, Math.min(wanted, held - flight.inAir() - spare));
       if (next.length > 0 || answered.length > 0) {
         const claimed = await bundles.recordAndClaim(bundle, answered, next);
         for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter, writeOut));
       } else if (flight.inAir() === 0) break;
+      held -= places.lend(spare); // not before: until it is recorded, an answered letter is in its place
       if (left.length === 0 || stopping.aborted) {
         places.give(held - flight.inAir());
         held = flight.inAir();
@@ -70,7 +71,7 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
 type WriteOut = ReturnType<typeof createWriter>;
 
 async function sendLetter(
-  { mailer, log }: Sending,
+  { bundles, mailer, log }: Sending,
   bundle: BundleRow,
   letter: Claimed,
   writeOut: WriteOut,
@@ -78,7 +79,7 @@ async function sendLetter(
   const { id, tries } = letter;
   let written: Awaited<ReturnType<WriteOut>>;
   try {
-    written = await writeOut(letter);
+    written = await bundles.insist(() => writeOut(letter));
   } catch (error) {
     // Nothing was sent, so the letter may wait until the cause is mended; the others of its bundle go on.
     log.error({ letter: id, err: error }, 'a letter could not be written out');
