@@ -59,7 +59,7 @@ const record = recordOutcomes({
   outcome: `
     select id, move, code, host, response,
       now() + wait * interval '1 second' as due_at,
-      nullif(substring($8::bytea from (32 * (n - 1) + 1)::int for 32), ''::bytea) as sent_sha256
+      nullif(substring($8::bytea from (32 * (n - 1) + 1)::int for 32), decode(repeat('00', 32), 'hex')) as sent_sha256
     from unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::int[])
       with ordinality as sent (id, move, code, host, response, wait, n)`,
 });
@@ -166,6 +166,7 @@ function columns(sent: Sent[]): unknown[] {
   ];
 }
 
+/** Stands for "nothing left us", so that all hashes are 32 bytes. */
 const noHash = Buffer.alloc(32);
 
 /**
