@@ -6,6 +6,8 @@ export type Cable = {
   port: number;
   /** Breaks every connection, and refuses new ones. */
   cut(): Promise<void>;
+  /** Lets every connection stand, and nothing pass on it any more; new ones work. */
+  freeze(): void;
   /** Accepts connections again. */
   mend(): Promise<void>;
   close(): Promise<void>;
@@ -50,6 +52,9 @@ export async function layCable(target: NetConnectOpts): Promise<Cable> {
   return {
     port,
     cut,
+    freeze() {
+      for (const end of ends) end.unpipe().pause();
+    },
     mend: () => listen(port),
     close: () => (server.listening ? cut() : Promise.resolve()),
   };

@@ -1,23 +1,26 @@
 import type { RequestHandler } from 'express';
 import type { Context } from '../../context.ts';
-import { statement } from '../../db/database.ts';
-
-const alive = statement('select 1 as one');
+import { type Condition, readCondition } from '../../letters/condition.ts';
 
 /** The process answers. */
 export const health: RequestHandler = (_request, response) => {
   response.json({ status: 'ok' });
 };
 
-/** The process can do its work: letters can be stored. */
+/**
+ * What works and what does not, part by part. 200: letters can be stored, though they may have to wait; 503: they
+ * cannot. Whoever asks while another one is being answered gets the same answer, so asking often costs nothing.
+ */
 export function readiness({ database }: Context): RequestHandler {
+  let underway: Promise<Condition> | undefined;
   return async (_request, response) => {
-    const stored = await database.row(alive).then(
-      () => true,
-      () => false,
-    );
+    underway ??= readCondition(database).finally(() => {
+      underway = undefined;
+    });
+    const condition = await underway;
     response
-      .status(stored ? 200 : 503)
-      .json({ status: stored ? 'ok' : 'down', database: stored ? 'ok' : 'away' });
+      .status(condition.status === 'down' ? 503 : 200)
+      .set('cache-control', 'no-store')
+      .json(condition);
   };
 }

@@ -1,0 +1,116 @@
+import { type Database, isConnectionLoss, statement } from '../db/database.ts';
+
+/** How one part is doing. `degraded`: letters are stored, but they may wait; `down`: they cannot be stored. */
+export type Part = { status: 'ok' | 'degraded' | 'down'; reason?: string };
+
+export type Condition = { status: Part['status']; parts: Record<string, Part> };
+
+/** How long a worker may say nothing, and mail servers may not answer, before it is said; in seconds. */
+const silence = 10;
+const quiet = 20;
+/** How long bundles may lie about although no worker has anything to do, in seconds. */
+const untouched = 15;
+
+/** How long the database may take to answer, in milliseconds. */
+const patience = 4000;
+
+// What can be read can still not be written: when the disk is full, or the server is read-only.
+const store = statement(`
+  insert into storage_check (at) values (now()) on conflict (one) do update set at = excluded.at`);
+
+export type WorkerReport = {
+  id: number;
+  /** For how long, in seconds: it said nothing, it waits for a mail server's answer, it cannot reach its queue. */
+  silentFor: number;
+  quietFor: number;
+  queueLostFor: number;
+  inTheAir: number;
+};
+
+const workers = statement<WorkerReport>(`
+  select id, in_the_air as "inTheAir",
+    extract(epoch from now() - beat_at)::float8 as "silentFor",
+    case when in_the_air > 0 then extract(epoch from now() - progress_at)::float8 else 0 end as "quietFor",
+    coalesce(extract(epoch from now() - queue_lost_at)::float8, 0) as "queueLostFor"
+  from worker order by id`);
+
+const oldest = statement<{ age: number }>(`
+  select coalesce(extract(epoch from now() - min(released_at)), 0)::float8 as age
+  from bundle where worker_id is null`);
+
+/** How everything is doing that letters need on their way. Never throws, and answers within seconds. */
+export async function readCondition(db: Database): Promise<Condition> {
+  const parts = await withinPatience(readParts(db)).catch((error) => ({ database: broken(error) }));
+  const all = Object.values<Part>(parts).map(({ status }) => status);
+  const status = all.includes('down') ? 'down' : all.includes('degraded') ? 'degraded' : 'ok';
+  return { status, parts };
+}
+
+async function readParts(db: Database): Promise<Condition['parts']> {
+  await db.rows(store);
+  const reports = await db.rows(workers);
+  const waiting = (await db.row(oldest))?.age ?? 0;
+  return {
+    database: { status: 'ok' },
+    workers: judgeWorkers(reports),
+    queue: judgeQueue(reports, waiting),
+    mail: judgeMail(reports),
+  };
+}
+
+export function judgeWorkers(reports: readonly WorkerReport[]): Part {
+  if (reports.length === 0) return degraded(['no worker is running: letters are stored, and wait']);
+  return degraded(
+    reports
+      .filter(({ silentFor }) => silentFor > silence)
+      .map(({ id, silentFor }) => `worker ${id} has said nothing for ${seconds(silentFor)}`),
+  );
+}
+
+/** @param waiting how long a bundle has been lying about that nobody has taken, in seconds */
+export function judgeQueue(reports: readonly WorkerReport[], waiting: number): Part {
+  const idle = reports.length > 0 && reports.every(({ inTheAir }) => inTheAir === 0);
+  return degraded([
+    ...reports
+      .filter(({ queueLostFor }) => queueLostFor > 0)
+      .map(({ id, queueLostFor }) => `worker ${id} cannot use the queue for ${seconds(queueLostFor)}`),
+    ...(idle && waiting > untouched
+      ? [`letters lie in the queue for ${seconds(waiting)}, and nobody takes them`]
+      : []),
+  ]);
+}
+
+export function judgeMail(reports: readonly WorkerReport[]): Part {
+  return degraded(
+    reports
+      .filter(({ quietFor }) => quietFor > quiet)
+      .map(
+        ({ id, inTheAir, quietFor }) =>
+          `worker ${id} has ${inTheAir} messages with mail servers, and no answer for ${seconds(quietFor)}`,
+      ),
+  );
+}
+
+function degraded(reasons: string[]): Part {
+  return reasons.length > 0 ? { status: 'degraded', reason: reasons.join('; ') } : { status: 'ok' };
+}
+
+function broken(error: unknown): Part {
+  if (error === tooLate) return { status: 'down', reason: 'it does not answer' };
+  if (isConnectionLoss(error)) return { status: 'down', reason: 'it cannot be reached' };
+  const { code } = error as { code?: string };
+  const reasons: Record<string, string> = { '53100': 'its disk is full', '25006': 'it is read-only' };
+  return { status: 'down', reason: reasons[code ?? ''] ?? `it stores nothing (${code ?? 'unknown error'})` };
+}
+
+const seconds = (n: number) => `${Math.round(n)} seconds`;
+
+const tooLate = new Error('too late');
+
+async function withinPatience<Result>(work: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(tooLate), patience);
+  });
+  return Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}
