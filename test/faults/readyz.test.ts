@@ -1,0 +1,151 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { campaignPath, letterFields, until } from '../support/advocate.ts';
+import { layCableTo } from '../support/cable.ts';
+import { cloneDatabase } from '../support/database.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { gate, lettersAmong, untilStates, writeMany } from '../support/letters.ts';
+import { type Program, startProgram, variablesFor } from '../support/program.ts';
+import { readiness, untilReadiness } from '../support/readiness.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+const open: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+}, 60_000);
+
+/** A web role, and a worker that runs apart from it as a process of its own. */
+async function startApart(smtp: TestSmtp): Promise<{ web: Instance; worker: Program }> {
+  const web = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
+  open.push(() => web.close());
+  const worker = await startProgram(variablesFor(web, smtp.url), { args: ['--role', 'worker'] });
+  open.push(async () => {
+    worker.child.kill('SIGCONT');
+    worker.child.kill('SIGKILL');
+    await worker.ended;
+  });
+  return { web, worker };
+}
+
+async function aMailServer(): Promise<TestSmtp> {
+  const smtp = await startSmtp();
+  open.push(() => smtp.close());
+  return smtp;
+}
+
+describe('/readyz', () => {
+  it('says that all is well, part by part', async () => {
+    const instance = await startInstance();
+    open.push(() => instance.close());
+    const well = { status: 'ok' };
+    expect(await untilReadiness(instance, ({ status }) => status === 'ok')).toEqual({
+      code: 200,
+      status: 'ok',
+      parts: { database: well, workers: well, queue: well, mail: well },
+    });
+  });
+
+  it('says that nobody works, as long as no worker runs, and takes letters all the same', async () => {
+    const smtp = await aMailServer();
+    const { web, worker } = await startApart(smtp);
+    expect((await untilReadiness(web, ({ status }) => status === 'ok')).code).toBe(200);
+
+    expect(await worker.stop()).toBe(0);
+    expect(await readiness(web)).toMatchObject({
+      code: 200,
+      status: 'degraded',
+      parts: {
+        workers: { status: 'degraded', reason: 'no worker is running: letters are stored, and wait' },
+      },
+    });
+    const sent = await web.visitor().post(`${campaignPath}/letters`, letterFields());
+    expect(sent.status).toBe(303);
+  }, 90_000);
+
+  it('reports a worker that was killed, and one whose process is stuck', async () => {
+    const { web, worker } = await startApart(await aMailServer());
+    await untilReadiness(web, ({ status }) => status === 'ok');
+    worker.child.kill('SIGSTOP');
+    const stuck = await untilReadiness(web, ({ parts }) => parts.workers?.status === 'degraded');
+    expect(stuck).toMatchObject({
+      code: 200,
+      parts: { workers: { reason: /^worker \d+ has said nothing for \d+ seconds$/ } },
+    });
+
+    worker.child.kill('SIGCONT');
+    await untilReadiness(web, ({ status }) => status === 'ok');
+    worker.child.kill('SIGKILL');
+    await untilReadiness(web, ({ parts }) => parts.workers?.status === 'degraded');
+  }, 150_000);
+
+  it('reports a worker that holds its connections while the mail server never answers', async () => {
+    const smtp = await aMailServer();
+    const silent = gate();
+    smtp.script((moment) => (moment === 'dot' ? { until: silent.opened } : undefined));
+    const { web } = await startApart(smtp);
+    await writeMany(web, { people: 12, brands: ['hm'] });
+    await until(async () => lettersAmong(smtp.handedOver).length === 10, 'ten letters in the air', 60_000);
+    const said = await untilReadiness(web, ({ parts }) => parts.mail?.status === 'degraded');
+    expect(said).toMatchObject({
+      code: 200,
+      parts: {
+        workers: { status: 'ok' },
+        mail: {
+          reason: expect.stringMatching(/has 10 messages with mail servers, and no answer for \d+ seconds$/),
+        },
+      },
+    });
+
+    silent.open();
+    await untilStates(web, { accepted: 12 });
+    await untilReadiness(web, ({ status }) => status === 'ok');
+  }, 150_000);
+});
+
+describe('/readyz, when the database', () => {
+  async function startBehindCable() {
+    const database = await cloneDatabase();
+    open.push(() => database.drop());
+    const cable = await layCableTo(database.url);
+    open.push(() => cable.close());
+    const web = await startInstance({ roles: ['web'], databaseUrl: cable.url });
+    open.push(() => web.close());
+    return { cable, web, database };
+  }
+
+  it('is gone, answers 503 and says so', async () => {
+    const { cable, web } = await startBehindCable();
+    await cable.cut();
+    expect(await readiness(web)).toEqual({
+      code: 503,
+      status: 'down',
+      parts: { database: { status: 'down', reason: 'it cannot be reached' } },
+    });
+    await cable.mend();
+    await untilReadiness(web, ({ code }) => code === 200);
+  }, 90_000);
+
+  it('holds its connections and does not answer, says so within seconds, and is well again by itself', async () => {
+    const { cable, web } = await startBehindCable();
+    expect((await readiness(web)).code).toBe(200);
+    cable.freeze();
+    expect(await readiness(web)).toMatchObject({
+      code: 503,
+      parts: { database: { status: 'down', reason: 'it does not answer' } },
+    });
+    await untilReadiness(web, ({ code }) => code === 200);
+    const sent = await web.visitor().post(`${campaignPath}/letters`, letterFields());
+    expect(sent.status).toBe(303);
+  }, 120_000);
+
+  it('can be read and not written, answers 503 and says so', async () => {
+    const { web } = await startBehindCable();
+    const [row] = await web.query<{ name: string }>('select current_database() as name');
+    await web.query(`alter database ${row?.name} set default_transaction_read_only = on`);
+    await web.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+    );
+    await web.context.database.pool.query('select pg_terminate_backend(pg_backend_pid())').catch(() => {});
+    const said = await untilReadiness(web, ({ code }) => code === 503);
+    expect(said.parts).toEqual({ database: { status: 'down', reason: 'it is read-only' } });
+  }, 90_000);
+});
