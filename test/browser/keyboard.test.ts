@@ -9,7 +9,7 @@ import { describeWith } from '../support/needs.ts';
 const focused = (page: Page): Promise<string> =>
   page.locator('html').evaluate((html) => {
     const one = html.ownerDocument.activeElement;
-    const label = one?.labels?.[0]?.innerText ?? one?.getAttribute('aria-label') ?? one?.innerText ?? '';
+    const label = one?.getAttribute('aria-label') ?? one?.labels?.[0]?.textContent ?? one?.textContent ?? '';
     return label.replace(/\s+/g, ' ').trim();
   });
 
