@@ -3,6 +3,8 @@ export type Flight<Answer> = {
   start(letter: Promise<Answer>): void;
   /** How many have not been answered yet. */
   inAir(): number;
+  /** How many answers have come and were not taken. */
+  landed(): number;
   /** Takes the answers that have come. */
   land(): Answer[];
   /** Waits for an answer, if one is to come, and then up to `milliseconds` for the others. */
@@ -29,6 +31,7 @@ export function startFlight<Answer>(): Flight<Answer> {
       });
     },
     inAir: () => inAir,
+    landed: () => landed.length,
     land() {
       const all = landed;
       landed = [];

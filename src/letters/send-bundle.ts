@@ -40,7 +40,9 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
   const writeOut = createWriter(sending, bundle);
   const left = [...bundle.letter_ids];
   const flight = startFlight<Sent>();
-  let held = 0; // places that are ours; an answered letter's place is free for the next one
+  let held = 0; // places that are ours
+  // an answered letter is in its place until that is recorded: the next one has it from that very statement
+  const idle = () => held - flight.inAir() - flight.landed();
   try {
     for (;;) {
       const wanted = stopping.aborted ? 0 : left.length;
@@ -48,16 +50,17 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
       const answered = flight.land();
       if (await bundles.heed(bundle, answered)) left.length = 0; // the rest waits again, untried
-      const spare = Math.min(places.asked(), held - 1, held - flight.inAir());
-      const next = left.splice(0, Math.min(wanted, held - flight.inAir() - spare));
+      const spare = Math.max(0, Math.min(places.asked(), held - 1, idle()));
+      const next = left.splice(0, Math.min(wanted, idle() - spare));
       if (next.length > 0 || answered.length > 0) {
         const claimed = await bundles.recordAndClaim(bundle, answered, next);
         for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter, writeOut));
-      } else if (flight.inAir() === 0) break;
-      held -= places.lend(spare); // not before: until it is recorded, an answered letter is in its place
+      } else if (flight.inAir() + flight.landed() === 0) break;
+      held -= places.lend(spare);
       if (left.length === 0 || stopping.aborted) {
-        places.give(held - flight.inAir());
-        held = flight.inAir();
+        const unused = idle();
+        places.give(unused);
+        held -= unused;
       }
       await flight.answer(gathering);
     }
