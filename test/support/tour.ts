@@ -80,7 +80,7 @@ export async function startTour(localeFolder?: string) {
   const at = (path: string, instance = caught) => ({
     open: async (page: BrowserPage) => void (await page.goto(`${instance.url}${path}`)),
   });
-  const while_ = (state: string, open: (page: BrowserPage) => Promise<void>) => ({
+  const during = (state: string, open: (page: BrowserPage) => Promise<void>) => ({
     async open(page: BrowserPage) {
       await caught.query('update campaign set state = $1', [state]);
       await open(page);
@@ -113,13 +113,13 @@ export async function startTour(localeFolder?: string) {
     'mail catcher': at('/mail'),
     'caught mail': at(`/mail/${mail}`),
     'no such page': at('/nothing'),
-    'campaign, paused': while_('paused', at(campaignPath).open),
-    'campaign, closed': while_('closed', at(campaignPath).open),
-    'confirm, closed': while_('closed', at(link).open),
+    'campaign, paused': during('paused', at(campaignPath).open),
+    'campaign, closed': during('closed', at(campaignPath).open),
+    'confirm, closed': during('closed', at(link).open),
     'form, closed': {
       async open(page) {
         await fillForm(page, caught);
-        await while_('closed', () => sendForm(page)).open(page);
+        await during('closed', () => sendForm(page)).open(page);
       },
     },
   };

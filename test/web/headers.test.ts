@@ -135,9 +135,9 @@ describe.each(names)('the page: %s', (name) => {
     expect(html).toMatch(/<title>[^<]+ – Outspoken<\/title>/);
     expect(html.match(/<h1[ >]/g)).toHaveLength(1);
     expect(html).toContain('<a class="skip" href="#content">');
-    const private_ = !['home', 'how', 'campaign'].includes(name);
+    const isPrivate = !['home', 'how', 'campaign'].includes(name);
     expect(html).toContain(
-      `<meta name="robots" content="${private_ ? 'noindex, nofollow' : 'index, follow'}">`,
+      `<meta name="robots" content="${isPrivate ? 'noindex, nofollow' : 'index, follow'}">`,
     );
   });
 });
