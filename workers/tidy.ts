@@ -22,9 +22,10 @@ export function startTidying(
   queues: Queues,
   { workerId, active, pulse, mailer }: Options,
 ) {
-  const failed = (what: string) => (error: unknown) => {
-    if (isPassing(error)) log.warn({ err: error }, `${what} has to wait for the database`);
-    else log.error({ err: error }, `${what} failed`);
+  const failed = (what: string) => {
+    const [waits, fails] = [`${what} has to wait for the database`, `${what} failed`];
+    return (error: unknown) =>
+      isPassing(error) ? log.warn({ err: error }, waits) : log.error({ err: error }, fails);
   };
   const beating = startLoop(
     () =>
