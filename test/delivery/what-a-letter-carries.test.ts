@@ -3,7 +3,14 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { simpleParser } from 'mailparser';
 import { until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { addCampaign, addressOf, lettersAmong, messageIdOf, writeMany } from '../support/letters.ts';
+import {
+  addCampaign,
+  addressOf,
+  lettersAmong,
+  messageIdOf,
+  untilAllEnded,
+  writeMany,
+} from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
 import { type Caught, startSmtp, type TestSmtp } from '../support/smtp.ts';
 
@@ -27,6 +34,7 @@ describeOnEachQueue('what a letter carries', (queue) => {
       words: 'Planted own words.',
     });
     await untilArrived(brands.length);
+    await untilAllEnded(instance); // a message arrives a moment before that is recorded
     letters = lettersAmong(smtp.accepted);
     notices = smtp.accepted.filter((message) => !letters.includes(message));
   });
