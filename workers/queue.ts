@@ -1,4 +1,5 @@
 import type { Logger } from '../src/log.ts';
+import { atMost } from '../src/time.ts';
 import { type Backend, type BullWorker, openOnPostgres, openOnRedis } from './backend.ts';
 
 /**
@@ -32,6 +33,9 @@ export type Queues = {
 const probing = 2000;
 const remembered = 15_000;
 
+/** How long a server may take to say goodbye, in milliseconds: nothing in the queue is needed. */
+const closing = 5000;
+
 /**
  * Opens BullMQ on Redis when there is one, else on its PostgreSQL backend (schema `bullmq`).
  */
@@ -54,7 +58,7 @@ export async function openQueues(
     );
   };
   const probes = setInterval(probe, probing).unref();
-  await Promise.race([probe(), new Promise((resolve) => setTimeout(resolve, probing))]);
+  await atMost(probing, probe());
 
   const bundles = openJobQueue('bundles', { backend, complain, isLost: () => lost });
   const notices = openJobQueue('notices', { backend, complain, isLost: () => lost });
@@ -111,13 +115,13 @@ function openJobQueue(
           worker.keepNoMore();
           await worker.current().pause(true);
           await Promise.allSettled(active);
-          await worker.current().close(isLost());
+          await atMost(closing, worker.current().close(isLost()));
         },
       };
     },
     async close() {
       queue.keepNoMore();
-      await queue.current().close();
+      await atMost(closing, queue.current().close());
     },
   };
 }
@@ -128,21 +132,30 @@ type Keepable = {
   close(force?: boolean): Promise<void>;
 };
 
-/** BullMQ's parts never recover when the server fails in the moment in which they start: then they are replaced. */
+/**
+ * BullMQ's parts never recover when the server fails in the moment in which they start, and on PostgreSQL they keep a
+ * connection that answers no more for as long as the kernel believes in it: then they are replaced.
+ */
 function keep<Part extends Keepable>(open: () => Part, complain: (error: Error) => void) {
   let kept = true;
-  const replace = (): Part => {
+  const start = (): Part => {
     const part = open();
-    part.on('error', complain);
-    part.waitUntilReady().catch(async () => {
-      if (!kept) return;
-      await part.close(true).catch(complain);
+    let replaced = false;
+    const replace = async () => {
+      if (replaced || !kept) return;
+      replaced = true;
+      await atMost(closing, part.close(true).catch(complain));
       await new Promise((resolve) => setTimeout(resolve, 1000));
-      if (kept) current = replace();
+      if (kept) current = start();
+    };
+    part.on('error', (error) => {
+      complain(error);
+      if (isMute(error)) void replace();
     });
+    part.waitUntilReady().catch(replace);
     return part;
   };
-  let current = replace();
+  let current = start();
   return {
     current: () => current,
     keepNoMore() {
@@ -150,6 +163,9 @@ function keep<Part extends Keepable>(open: () => Part, complain: (error: Error) 
     },
   };
 }
+
+/** What `pg` says when an answer did not come within `query_timeout`. */
+const isMute = ({ message }: Error) => message.includes('Query read timeout');
 
 /** A queue that is away says so many times a second; the log needs it every ten. */
 function complainOnceInAWhile(log: Logger): (error: Error) => void {

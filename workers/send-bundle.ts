@@ -26,6 +26,7 @@ export function startSendingBundles(
   const active = new Set<string>();
   const worker = queue.work(async (id) => {
     if (active.has(id)) return; // a job that came twice
+    if (mailer.isAway()) return; // nobody took the bundle, so the sweep brings it again
     active.add(id);
     try {
       await sendBundle(sending, id);

@@ -8,12 +8,11 @@ export const noticesAtOnce = 4;
 /** Takes notices from the queue and sends them. */
 export function startSendingNotices(context: Context, queue: JobQueue, mailer: Mailer) {
   const { database, vault, locales, log, config, site } = context;
-  return queue.work(
-    (id) =>
-      sendNotice(
-        { database, vault, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url },
-        id,
-      ),
-    noticesAtOnce,
-  );
+  return queue.work(async (id) => {
+    if (mailer.isAway()) return; // it is due, so the release brings it again
+    await sendNotice(
+      { database, vault, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url },
+      id,
+    );
+  }, noticesAtOnce);
 }

@@ -19,6 +19,9 @@ export type Postgres = {
   kill(all: boolean): Promise<void>;
   /** The server's own processes, one of which may crash. */
   backends(): number[];
+  /** Stops every process where it is, so that connections stand and nobody answers; or lets them go on. */
+  freeze(): void;
+  thaw(): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -65,8 +68,15 @@ export async function preparePostgres(folder: string): Promise<Postgres> {
       await client.end().catch(() => {});
     }
   }
+  /** The server first, so that it starts nobody else. */
+  function signalAll(name: NodeJS.Signals): void {
+    const pid = server?.pid as number;
+    for (const one of [pid, ...childrenOf(pid)]) signalIfThere(one, name);
+  }
   return {
     url,
+    freeze: () => signalAll('SIGSTOP'),
+    thaw: () => signalAll('SIGCONT'),
     isUp: () => up,
     async start() {
       for (let tries = 0; tries < 1200; tries += 1) {
@@ -87,7 +97,7 @@ export async function preparePostgres(folder: string): Promise<Postgres> {
       const family = all ? childrenOf(child.pid as number) : [];
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGKILL');
-      for (const pid of family) killIfThere(pid);
+      for (const pid of family) signalIfThere(pid, 'SIGKILL');
       await ended;
     },
     async stop() {
@@ -101,9 +111,9 @@ export async function preparePostgres(folder: string): Promise<Postgres> {
   };
 }
 
-export function killIfThere(pid: number): void {
+export function signalIfThere(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, name);
   } catch {
     // it ended meanwhile
   }

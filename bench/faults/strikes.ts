@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { killIfThere, type Postgres } from './postgres.ts';
+import { type Postgres, signalIfThere } from './postgres.ts';
 import { pause } from './processes.ts';
 import { pick, shuffle } from './random.ts';
 import type { KillableRedis } from './redis.ts';
@@ -98,7 +98,7 @@ export function createStriker({ postgres, redis, workers, random }: Parts): Stri
     },
     async 'postgres process'() {
       await postgresAway;
-      killIfThere(pick(postgres.backends(), random));
+      signalIfThere(pick(postgres.backends(), random), 'SIGKILL');
       postgresAway = repair(async () => {
         await pause(200); // it starts its other processes anew, or, if it was still recovering, ends
         await postgres.start();

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { atMost } from '../time.ts';
 import { type Database, lifeline, statement } from './database.ts';
 
 const channel = 'outspoken_letters';
@@ -73,7 +74,8 @@ export function listenForHints(
       closed = true;
       clearTimeout(retry);
       clearInterval(probe);
-      await client?.end().catch(() => {});
+      const ended = client?.end().catch(() => {});
+      await atMost(2000, ended); // a connection that died in silence never ends
     },
   };
 }

@@ -41,7 +41,7 @@ export function createReception(context: Context, limits: InboundLimits) {
         throw new Answer(421, 'too many connections, please come again later');
       }
       if (rates.isFull('strangers', remoteAddress)) throw new Answer(421, 'please come again later');
-      since.set(id, { client: remoteAddress, at: Date.now() });
+      since.set(id, { client: remoteAddress, at: performance.now() });
     },
 
     begin({ remoteAddress }: Session): void {
@@ -72,7 +72,7 @@ export function createReception(context: Context, limits: InboundLimits) {
 
     isOld({ id }: Pick<Session, 'id'>): boolean {
       const session = since.get(id);
-      return session !== undefined && Date.now() - session.at > limits.session;
+      return session !== undefined && performance.now() - session.at > limits.session;
     },
   };
 }

@@ -34,7 +34,7 @@ const gathering = 10;
  * that another worker took, or that is done, is left alone.
  */
 export async function sendBundle(sending: Sending, bundleId: string): Promise<void> {
-  const { bundles, stopping, places } = sending;
+  const { bundles, mailer, stopping, places } = sending;
   const bundle = await bundles.take(bundleId);
   if (!bundle) return;
   const writeOut = createWriter(sending, bundle);
@@ -49,7 +49,8 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       if (wanted > 0 && held === 0) held = await places.take(wanted);
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
       const answered = flight.land();
-      if (await bundles.heed(bundle, answered)) left.length = 0; // the rest waits again, untried
+      const holdOff = await bundles.heed(bundle, answered);
+      if (holdOff || mailer.isAway()) left.length = 0; // the rest waits again, untried
       const spare = Math.max(0, Math.min(places.asked(), held - 1, idle()));
       const next = left.splice(0, Math.min(wanted, idle() - spare));
       if (next.length > 0 || answered.length > 0) {

@@ -11,6 +11,8 @@ import { type Place, shareOf } from './share.ts';
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
+  /** No relay lets us in, and it is not time to try again: whatever were sent now would have to wait. */
+  isAway(): boolean;
   /**
    * Takes this worker's share of the connections that a relay allows to all of them. To be told again and again:
    * a smaller share counts at once, a larger one only when it is told twice, since others may still have it.
@@ -122,6 +124,7 @@ export function createMailer({
         ? sign(bytes).then((signed) => deliver(envelope, signed), notSignable)
         : deliver(envelope, bytes);
     },
+    isAway: () => relays.every(({ pool }) => pool.state(true) === 'away'),
     share(place) {
       for (const relay of relays) {
         if (relay.connections === undefined) continue;

@@ -104,6 +104,7 @@ describeWith('chromium', 'the form in a browser', (program) => {
     await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();
     await page.reload();
     await page.goBack().catch(() => {}); // the preview was not kept: the browser asks whether to send the form again
+    await page.getByText('ERR_CACHE_MISS').waitFor();
     await page.reload();
     await page.getByRole('button', { name: 'Send these 2 letters' }).click();
     await page.getByRole('heading', { name: 'Look into your mailbox' }).waitFor();

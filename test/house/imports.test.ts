@@ -4,7 +4,14 @@ import { filesBelow, readSources, readText, roomOf } from '../support/sources.ts
 const sources = readSources('src', 'workers');
 const bench = readSources('bench');
 
-const ground = ['src/root.ts', 'src/expected.ts', 'src/variables.ts', 'src/config.ts', 'src/log.ts'];
+const ground = [
+  'src/root.ts',
+  'src/expected.ts',
+  'src/time.ts',
+  'src/variables.ts',
+  'src/config.ts',
+  'src/log.ts',
+];
 /**
  * What each room may import from: the design's direction, web and workers -> letters, campaigns, notices, inbound
  * -> people, brands, mail -> db.
@@ -12,6 +19,7 @@ const ground = ['src/root.ts', 'src/expected.ts', 'src/variables.ts', 'src/confi
 const direction: Record<string, string[]> = {
   'src/root.ts': [],
   'src/expected.ts': [],
+  'src/time.ts': [],
   'src/variables.ts': [],
   'src/config.ts': ['src/expected.ts', 'src/variables.ts'],
   'src/log.ts': ['src/expected.ts'],

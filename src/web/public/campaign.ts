@@ -186,9 +186,9 @@ function keepForAMinute(ask: (id: number) => Promise<number>): (id: number) => P
   const kept = new Map<number, { value: Promise<number>; until: number }>();
   return (id) => {
     const known = kept.get(id);
-    if (known && known.until > Date.now()) return known.value;
+    if (known && known.until > performance.now()) return known.value;
     const value = ask(id);
-    kept.set(id, { value, until: Date.now() + 60_000 });
+    kept.set(id, { value, until: performance.now() + 60_000 });
     value.catch(() => kept.delete(id));
     return value;
   };
