@@ -3,10 +3,10 @@ import { atMost } from '../src/time.ts';
 import { type Backend, type BullWorker, openOnPostgres, openOnRedis } from './backend.ts';
 
 /**
- * An id to work on. `later`: behind those that are not. `again`: how often this id was added before; its job may
- * have died with a worker, and BullMQ takes no second one of the same name while it has the first.
+ * An id to work on. `again`: how often this id was added before; its job may have died with a worker, and BullMQ takes
+ * no second one of the same name while it has the first.
  */
-export type Job = { id: string; later?: boolean; again?: number };
+export type Job = { id: string; again?: number };
 
 /**
  * A queue of ids, and nothing but ids. It is a hint: Postgres knows what is to be done, and a job that is
@@ -20,6 +20,8 @@ export type JobQueue = {
 };
 
 export type Queues = {
+  /** Bundles of one or two letters, such as a person's: they have workers of their own, so that none waits for a launch. */
+  singles: JobQueue;
   bundles: JobQueue;
   notices: JobQueue;
   /** Nothing can be put into it. */
@@ -60,16 +62,17 @@ export async function openQueues(
   const probes = setInterval(probe, probing).unref();
   await atMost(probing, probe());
 
-  const bundles = openJobQueue('bundles', { backend, complain, isLost: () => lost });
-  const notices = openJobQueue('notices', { backend, complain, isLost: () => lost });
+  const open = (name: string) => openJobQueue(name, { backend, complain, isLost: () => lost });
+  const [singles, bundles, notices] = [open('singles'), open('bundles'), open('notices')];
   return {
+    singles,
     bundles,
     notices,
     isLost: () => lost,
     wasLost: () => lost || performance.now() - lostAt < remembered,
     async close() {
       clearInterval(probes);
-      await Promise.all([bundles.close(), notices.close()]);
+      await Promise.all([singles.close(), bundles.close(), notices.close()]);
       await backend.close();
     },
   };
@@ -87,11 +90,11 @@ function openJobQueue(
     async add(jobs) {
       if (jobs.length === 0 || isLost()) return;
       const added = queue.current().addBulk(
-        jobs.map(({ id, later, again = 0 }) => ({
+        jobs.map(({ id, again = 0 }) => ({
           name: 'j',
           data: {},
           // BullMQ keeps plain integers for itself, hence the letter in front
-          opts: { jobId: again > 0 ? `j${id}-${again}` : `j${id}`, ...(later ? { priority: 1 } : {}) },
+          opts: { jobId: again > 0 ? `j${id}-${again}` : `j${id}` },
         })),
       );
       await added.catch(complain);

@@ -1,15 +1,19 @@
 import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
+import { few } from '../src/letters/places.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Job, Queues } from './queue.ts';
 
-/** Letters of one person leave as small bundles, and go before the large ones of a launch. */
-const small = 20;
-
-export function jobOf({ id, size }: Pick<Bundle, 'id' | 'size'>): Job {
-  return { id, later: size > small };
+/** Adds the jobs of bundles; those of few letters go a way of their own. */
+export async function addBundles(
+  { singles, bundles }: Queues,
+  added: readonly (Pick<Bundle, 'id' | 'size'> & Pick<Job, 'again'>)[],
+): Promise<void> {
+  const jobs = (isSmall: boolean) =>
+    added.filter(({ size }) => size <= few === isSmall).map(({ id, again }) => ({ id, again }));
+  await Promise.all([singles.add(jobs(true)), bundles.add(jobs(false))]);
 }
 
 /**
@@ -24,8 +28,7 @@ export function startRelease({ database, log }: Context, queues: Queues): Loop {
   };
   return startLoop(
     async () => {
-      const bundles = await releaseLetters(database);
-      await queues.bundles.add(bundles.map(jobOf));
+      await addBundles(queues, await releaseLetters(database));
       await queues.notices.add(await dueNotices(database));
     },
     { interval: 1000, gap: 500, onError },

@@ -3,20 +3,21 @@ import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import type { Mailer } from '../src/mail/mailer.ts';
-import type { JobQueue } from './queue.ts';
+import type { Queues } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
 export const lettersInTheAir = 10;
 
 /** Bundles at a time: with more than one, the last letters of one do not keep the next one waiting. */
 const bundlesAtOnce = 3;
+const singlesAtOnce = 4;
 
 type Options = { workerId: number; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
-  queue: JobQueue,
+  { singles, bundles: large }: Pick<Queues, 'singles' | 'bundles'>,
   { workerId, mailer, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
@@ -24,7 +25,7 @@ export function startSendingBundles(
   const bundles = openBundles(database, workerId, log);
   const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
   const active = new Set<string>();
-  const worker = queue.work(async (id) => {
+  const handle = async (id: string) => {
     if (active.has(id)) return; // a job that came twice
     if (mailer.isAway()) return; // nobody took the bundle, so the sweep brings it again
     active.add(id);
@@ -36,9 +37,12 @@ export function startSendingBundles(
       active.delete(id);
       onDone();
     }
-  }, bundlesAtOnce);
+  };
+  const workers = [singles.work(handle, singlesAtOnce), large.work(handle, bundlesAtOnce)];
   return {
     active,
-    close: () => worker.close(),
+    async close() {
+      await Promise.all(workers.map((worker) => worker.close()));
+    },
   };
 }

@@ -9,7 +9,7 @@ import type { Mailer } from '../src/mail/mailer.ts';
 import { startLoop } from './loop.ts';
 import type { Pulse } from './pulse.ts';
 import type { Queues } from './queue.ts';
-import { jobOf } from './release.ts';
+import { addBundles } from './release.ts';
 
 const twoSeconds = 2000;
 const tenMinutes = 10 * 60_000;
@@ -56,7 +56,7 @@ export function startTidying(
           { contact: contact.id, failures: contact.failures },
           'a contact is suspended: its letters wait',
         );
-      await queues.bundles.add(untaken.map((bundle) => ({ ...jobOf(bundle), again: bundle.again })));
+      await addBundles(queues, untaken);
     },
     { interval: twoSeconds, onError: failed('the sweep') },
   );

@@ -25,7 +25,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const stopping = new AbortController();
 
   const notices = startSendingNotices(context, queues.notices, mailer);
-  const bundles = startSendingBundles(context, queues.bundles, {
+  const bundles = startSendingBundles(context, queues, {
     workerId,
     mailer,
     stopping: stopping.signal,

@@ -16,12 +16,14 @@ export type Places = {
   give(count: number): void;
 };
 
+/** Up to so many letters go before those that are part of many: one person's must not wait for a launch. */
+export const few = 2;
+
 /** How long a taker waits for many places before it is content with few, in milliseconds. */
 const moment = 250;
 
 export function createPlaces(total: number): Places {
   const many = Math.ceil(total * 0.8);
-  const few = Math.ceil(total * 0.2);
   const waiting: Array<{ most: number; enough: number; serve: () => void }> = [];
   let free = total;
 
