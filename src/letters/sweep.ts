@@ -38,12 +38,12 @@ const takeBack = statement<{ unknown: number; returned: number }>(`
 
 const untaken = statement<Untaken>(`
   select id::text, cardinality(letter_ids) as size,
-    floor(extract(epoch from now() - released_at) / 60)::int as again
+    floor(greatest(0, log(2, extract(epoch from now() - released_at) / $2)))::int as again
   from bundle
   where worker_id is null and released_at < now() - $1 * interval '1 second'
   order by id limit 100`);
 
-/** A bundle that nobody took; `again` counts the minutes that it has waited. */
+/** A bundle that nobody took; `again` counts how often the time that it has waited has doubled. */
 export type Untaken = { id: string; size: number; again: number };
 
 export type Sweep = {
@@ -80,6 +80,6 @@ export async function sweepLetters(
   return {
     unknown: swept?.unknown ?? 0,
     returned: swept?.returned ?? 0,
-    untaken: await db.rows(untaken, [queueWasLost ? 0 : lostJob]),
+    untaken: await db.rows(untaken, [queueWasLost ? 0 : lostJob, lostJob]),
   };
 }
