@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import { type Database, isConnectionLoss, statement } from '../db/database.ts';
 
 /** How one part is doing. `degraded`: letters are stored, but they may wait; `down`: they cannot be stored. */
@@ -38,9 +39,14 @@ const oldest = statement<{ age: number }>(`
   select coalesce(extract(epoch from now() - min(released_at)), 0)::float8 as age
   from bundle where worker_id is null`);
 
-/** How everything is doing that letters need on their way. Never throws, and answers within seconds. */
-export async function readCondition(db: Database): Promise<Condition> {
-  const parts = await withinPatience(readParts(db)).catch((error) => ({ database: broken(error) }));
+/**
+ * How everything is doing that letters need on their way. Never throws, and answers within seconds.
+ *
+ * @param folder where the embedded PostgreSQL keeps its data, if that is the one: its disk is ours to watch
+ */
+export async function readCondition(db: Database, folder?: string): Promise<Condition> {
+  const read = withinPatience(readParts(db)).catch((error) => ({ database: broken(error) }));
+  const parts: Condition['parts'] = { ...(await read), ...(folder && { disk: await readDisk(folder) }) };
   const all = Object.values<Part>(parts).map(({ status }) => status);
   const status = all.includes('down') ? 'down' : all.includes('degraded') ? 'degraded' : 'ok';
   return { status, parts };
@@ -89,6 +95,20 @@ export function judgeMail(reports: readonly WorkerReport[]): Part {
           `worker ${id} has ${inTheAir} messages with mail servers, and no answer for ${seconds(quietFor)}`,
       ),
   );
+}
+
+/**
+ * How much of a disk should be free, and how much must, in bytes. PostgreSQL's write-ahead log grows by pieces of
+ * 16 MB; with less than that a small row may still be stored where a letter cannot.
+ */
+const enoughRoom = 100_000_000;
+const noRoom = 20_000_000;
+
+async function readDisk(folder: string): Promise<Part> {
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  if (free < noRoom) return { status: 'down', reason: 'it is full' };
+  return degraded(free < enoughRoom ? [`only ${Math.floor(free / 1_000_000)} MB are free`] : []);
 }
 
 function degraded(reasons: string[]): Part {

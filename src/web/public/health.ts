@@ -11,10 +11,11 @@ export const health: RequestHandler = (_request, response) => {
  * What works and what does not, part by part. 200: letters can be stored, though they may have to wait; 503: they
  * cannot. Whoever asks while another one is being answered gets the same answer, so asking often costs nothing.
  */
-export function readiness({ database }: Context): RequestHandler {
+export function readiness({ database, config }: Context): RequestHandler {
+  const folder = config.databaseUrl ? undefined : config.dataDir;
   let underway: Promise<Condition> | undefined;
   return async (_request, response) => {
-    underway ??= readCondition(database).finally(() => {
+    underway ??= readCondition(database, folder).finally(() => {
       underway = undefined;
     });
     const condition = await underway;
