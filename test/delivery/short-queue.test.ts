@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
 import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { addCampaign, gate, sentTwice, stateCounts, untilStates, writeMany } from '../support/letters.ts';
@@ -36,6 +37,8 @@ describeOnEachQueue('the queue stays short', (queue) => {
     };
     await until(async () => (await look()).jobs === most.bundles, 'a full queue', 60_000);
     expect((await stateCounts(instance)).ready).toBeGreaterThanOrEqual(1000);
+    const { redisUrl } = queue();
+    if (redisUrl) expect((await bytesIn(redisUrl)) / 5000).toBeLessThan(25);
 
     const seen = [await look()];
     held.open();
@@ -57,3 +60,15 @@ describeOnEachQueue('the queue stays short', (queue) => {
     expect(await look()).toEqual({ bundles: 0, letters: 0, jobs: 0 });
   }, 120_000);
 });
+
+/** What all keys of a Redis take, in bytes. */
+async function bytesIn(url: string): Promise<number> {
+  const redis = new Redis(url);
+  const sizes = await Promise.all(
+    (await redis.keys('*')).map((key) => redis.memory('USAGE', key, 'SAMPLES', 0)),
+  );
+  redis.disconnect();
+  const bytes = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+  expect(bytes).toBeGreaterThan(1000); // a control: the jobs are there
+  return bytes;
+}
