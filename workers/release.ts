@@ -1,5 +1,7 @@
 import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
+import { reasons, readStanding, type Standing, whatToDo } from '../src/hold/hold.ts';
+import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
@@ -21,16 +23,31 @@ export async function addBundles(
  * rounds keep half a second apart: what came meanwhile shares its bundles, and a bundle of thirty costs little
  * more than one of three.
  */
-export function startRelease({ database, log }: Context, queues: Queues): Loop {
+export function startRelease({ database, log }: Context, queues: Queues, mark: Mark): Loop {
   const onError = (error: unknown) => {
     if (isPassing(error)) log.warn({ err: error }, 'releasing letters has to wait for the database');
     else log.error({ err: error }, 'releasing letters failed');
   };
+  const tell = tellOfHold(log);
   return startLoop(
     async () => {
+      const standing = await readStanding(database);
+      tell(standing);
+      if (standing.hold || (await mark.isLost())) return; // what waits, waits
       await addBundles(queues, await releaseLetters(database));
       await queues.notices.add(await dueNotices(database));
     },
     { interval: 1000, gap: 500, onError },
   );
+}
+
+/** Says once that sending is on hold, and once that it goes on. */
+function tellOfHold(log: Context['log']): (standing: Standing) => void {
+  let told = false;
+  return ({ hold }) => {
+    if (hold && !told)
+      log.error({ since: hold.since }, `sending is on hold: ${reasons[hold.because]}. ${whatToDo}`);
+    else if (!hold && told) log.info('sending goes on');
+    told = hold !== undefined;
+  };
 }

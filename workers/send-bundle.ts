@@ -1,4 +1,5 @@
 import type { Context } from '../src/context.ts';
+import type { Mark } from '../src/hold/mark.ts';
 import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
@@ -12,17 +13,17 @@ export const lettersInTheAir = 10;
 const bundlesAtOnce = 3;
 const singlesAtOnce = 4;
 
-type Options = { workerId: number; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
+type Options = { workerId: number; mark: Mark; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
   { singles, bundles: large }: Pick<Queues, 'singles' | 'bundles'>,
-  { workerId, mailer, stopping, onDone }: Options,
+  { workerId, mark, mailer, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
-  const bundles = openBundles(database, workerId, log);
+  const bundles = openBundles(database, { workerId, mark, log });
   const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
   const active = new Set<string>();
   const handle = async (id: string) => {

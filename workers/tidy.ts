@@ -1,6 +1,7 @@
 import { newlySuspended } from '../src/brands/contact-health.ts';
 import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
+import type { Mark } from '../src/hold/mark.ts';
 import { scrubPen } from '../src/inbound/pen.ts';
 import { scrub } from '../src/letters/retention.ts';
 import { beatWorker, callWorkers, createRollCall, placeAmong } from '../src/letters/roll-call.ts';
@@ -14,13 +15,13 @@ import { addBundles } from './release.ts';
 const twoSeconds = 2000;
 const tenMinutes = 10 * 60_000;
 
-type Options = { workerId: number; active: Set<string>; pulse: Pulse; mailer: Mailer };
+type Options = { workerId: number; active: Set<string>; pulse: Pulse; mailer: Mailer; mark: Mark };
 
 /** The heartbeat and the sweep, and, less often, the scrub of what may no longer be kept. */
 export function startTidying(
   { database, log }: Context,
   queues: Queues,
-  { workerId, active, pulse, mailer }: Options,
+  { workerId, active, pulse, mailer, mark }: Options,
 ) {
   const failed = (what: string) => {
     const [waits, fails] = [`${what} has to wait for the database`, `${what} failed`];
@@ -33,6 +34,7 @@ export function startTidying(
         inTheAir: pulse.inTheAir(),
         quietFor: pulse.quietFor(),
         queueIsLost: queues.isLost(),
+        markIsLost: mark.wasLost(),
       }),
     { interval: twoSeconds, onError: failed('the heartbeat') },
   );

@@ -1,5 +1,6 @@
 import type { Context } from '../src/context.ts';
 import { listenForHints } from '../src/db/hint.ts';
+import { openMark } from '../src/hold/mark.ts';
 import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
 import { openMailer } from './mailer.ts';
 import { createPulse } from './pulse.ts';
@@ -17,6 +18,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const { database, databaseUrl, config, log } = context;
   const pulse = createPulse();
   const mailer = pulse.of(await openMailer(context));
+  const mark = await openMark(context, config.dataDir);
   const workerId = await enlistWorker(database);
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log).catch(async (error) => {
     await retireWorker(database, workerId).catch(() => {}); // it is silent, and so it will be forgotten
@@ -27,16 +29,18 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const notices = startSendingNotices(context, queues.notices, mailer);
   const bundles = startSendingBundles(context, queues, {
     workerId,
+    mark,
     mailer,
     stopping: stopping.signal,
     onDone: () => release.wake(),
   });
-  const release = startRelease(context, queues);
+  const release = startRelease(context, queues, mark);
   const tidying = startTidying(context, queues, {
     workerId,
     active: bundles.active,
     pulse,
     mailer,
+    mark,
   });
   const hints = listenForHints(databaseUrl, () => release.wake(), holdLock(workerId));
   log.info({ worker: workerId, queue: config.redisUrl ? 'redis' : 'postgres' }, 'the worker is running');
@@ -48,6 +52,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
       await Promise.all([release.stop(), tidying.stop()]);
       await Promise.all([bundles.close(), notices.close()]);
       await mailer.close();
+      await mark.close();
       await retireWorker(database, workerId);
       await queues.close();
       log.info({ worker: workerId }, 'the worker has stopped');

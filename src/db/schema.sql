@@ -6,7 +6,7 @@ create type contact_health as enum ('good', 'suspended');
 
 create type contact_kind as enum ('email', 'form', 'post');
 
-create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied');
+create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied', 'doubted');
 
 create type identity as enum ('named', 'described', 'counted');
 
@@ -185,6 +185,25 @@ comment on column event.response is 'its own words, cut to 500 characters';
 CREATE TRIGGER events_are_append_only BEFORE DELETE OR UPDATE ON public.event FOR EACH ROW EXECUTE FUNCTION guard_events();
 CREATE TRIGGER events_are_not_truncated BEFORE TRUNCATE ON public.event FOR EACH STATEMENT EXECUTE FUNCTION guard_events();
 
+create table instance (
+  one boolean default true not null,
+  id uuid default gen_random_uuid() not null,
+  mark bigint default 0 not null,
+  marked_at timestamp with time zone default now() not null,
+  held_since timestamp with time zone,
+  held_because text,
+  outside bigint default 0 not null,
+  constraint instance_pkey PRIMARY KEY (one),
+  constraint a_hold_has_a_reason CHECK (((held_since IS NULL) = (held_because IS NULL))),
+  constraint instance_held_because_check CHECK ((held_because = ANY (ARRAY['older'::text, 'restored'::text, 'other database'::text, 'asked'::text]))),
+  constraint instance_one_check CHECK (one)
+);
+comment on table instance is 'one row: who this database is, how far it has come, and whether sending is on hold';
+comment on column instance.mark is 'raised about every second while letters leave; workers keep it in DATA_DIR as well';
+comment on column instance.marked_at is 'when it was raised: after a restore, about when the backup was made';
+comment on column instance.held_since is 'since when nothing leaves; null: letters leave';
+comment on column instance.outside is 'the highest mark that a worker has seen outside of this database while it was on hold';
+
 create table letter (
   id bigint generated always as identity not null,
   advocate_id bigint,
@@ -320,6 +339,7 @@ create table worker (
   progress_at timestamp with time zone default now() not null,
   in_the_air integer default 0 not null,
   queue_lost_at timestamp with time zone,
+  mark_lost_at timestamp with time zone,
   constraint worker_pkey PRIMARY KEY (id)
 );
 comment on table worker is 'which sending processes are alive: letters of a silent one become unknown';
@@ -327,6 +347,7 @@ comment on column worker.beat_at is 'when it last said that it is alive: every t
 comment on column worker.progress_at is 'when a mail server last answered it, or it last had nothing to wait for';
 comment on column worker.in_the_air is 'letters that are with a mail server and were not answered yet';
 comment on column worker.queue_lost_at is 'since when it cannot reach the queue; null: it can';
+comment on column worker.mark_lost_at is 'since when it cannot write its mark into DATA_DIR, and so takes no letters; null: it can';
 
 CREATE OR REPLACE FUNCTION public.guard_deletion()
  RETURNS trigger
@@ -394,7 +415,7 @@ begin
     ' draft>ready draft>held draft>expired draft>cancelled held>ready held>cancelled'
     ' ready>queued ready>cancelled queued>ready queued>sending queued>cancelled'
     ' sending>accepted sending>rejected sending>deferred sending>unknown'
-    ' deferred>ready deferred>abandoned deferred>cancelled'
+    ' deferred>ready deferred>abandoned deferred>cancelled ready>unknown deferred>unknown'
     ' unknown>accepted unknown>rejected unknown>deferred unknown>ready'
     ' accepted>delivered accepted>bounced delivered>bounced ',
     ' ' || was::text || '>' || becomes::text || ' ') > 0;

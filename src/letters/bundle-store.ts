@@ -1,4 +1,6 @@
 import { type Database, isPassing, type Queryable, statement } from '../db/database.ts';
+import { goingSince } from '../hold/hold.ts';
+import { type Mark, nothing } from '../hold/mark.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
@@ -73,13 +75,14 @@ const recordAndClaim = statement<Claimed>(`
   with ${record},
   ${moveLetters('claim', {
     name: 'claimed',
-    // a paused campaign, a suspended contact and a host that asks for a break stop here, too, but for the few
-    // that are in the air
+    // a paused campaign, a suspended contact, a host that asks for a break and a hold stop here, too, but for the
+    // few that are in the air
     chosen: `select letter.id from letter
       join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
       join contact on contact.id = contact_id and contact.health = 'good'
       where letter.id = any ($1::bigint[]) and ${ours}
-        and not exists (select from receiver where domain = $11 and probe_at is not null)`,
+        and not exists (select from receiver where domain = $11 and probe_at is not null)
+        and ${goingSince('$12')}`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
     only: stillInIt,
     returning: 'id, message_id, wording_id, tries, advocate_id',
@@ -116,7 +119,10 @@ const finish = statement(`
 export type BundleStore = ReturnType<typeof openBundles>;
 
 /** The database as one worker's sending needs it. Statements are tried again while the database is away. */
-export function openBundles(database: Database, workerId: number, log: Logger) {
+export function openBundles(
+  database: Database,
+  { workerId, mark, log }: { workerId: number; mark: Pick<Mark, 'cover'>; log: Logger },
+) {
   return {
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
     take: (bundleId: string) => persist(log, () => database.row(take, [bundleId, workerId])),
@@ -135,13 +141,14 @@ export function openBundles(database: Database, workerId: number, log: Logger) {
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
-      persistOn(database, log, (db) =>
+      persistOn(database, log, async (db) =>
         db.rows(recordAndClaim, [
           next,
           ...columns(sent),
           bundle.id,
           workerId,
           bundle.probe ? null : bundle.domain,
+          next.length > 0 ? await mark.cover() : nothing,
         ]),
       ),
     /** Does something else with the database, as often as it takes. */

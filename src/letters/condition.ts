@@ -1,8 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { type Database, isConnectionLoss, statement } from '../db/database.ts';
+import { readStanding, reasons, type Standing, whatToDo } from '../hold/hold.ts';
 
-/** How one part is doing. `degraded`: letters are stored, but they may wait; `down`: they cannot be stored. */
-export type Part = { status: 'ok' | 'degraded' | 'down'; reason?: string };
+/**
+ * How one part is doing. `degraded`: letters are stored, but they may wait; `hold`: they are stored, and wait for a
+ * person; `down`: they cannot be stored.
+ */
+export type Part = { status: 'ok' | 'degraded' | 'hold' | 'down'; reason?: string };
 
 export type Condition = { status: Part['status']; parts: Record<string, Part> };
 
@@ -25,6 +29,8 @@ export type WorkerReport = {
   silentFor: number;
   quietFor: number;
   queueLostFor: number;
+  /** For how long it cannot write down its mark outside the database, and so takes no letters. */
+  markLostFor: number;
   inTheAir: number;
 };
 
@@ -32,7 +38,8 @@ const workers = statement<WorkerReport>(`
   select id, in_the_air as "inTheAir",
     extract(epoch from now() - beat_at)::float8 as "silentFor",
     case when in_the_air > 0 then extract(epoch from now() - progress_at)::float8 else 0 end as "quietFor",
-    coalesce(extract(epoch from now() - queue_lost_at)::float8, 0) as "queueLostFor"
+    coalesce(extract(epoch from now() - queue_lost_at)::float8, 0) as "queueLostFor",
+    coalesce(extract(epoch from now() - mark_lost_at)::float8, 0) as "markLostFor"
   from worker order by id`);
 
 const oldest = statement<{ age: number }>(`
@@ -48,7 +55,7 @@ export async function readCondition(db: Database, folder?: string): Promise<Cond
   const read = withinPatience(readParts(db)).catch((error) => ({ database: broken(error) }));
   const parts: Condition['parts'] = { ...(await read), ...(folder && { disk: await readDisk(folder) }) };
   const all = Object.values<Part>(parts).map(({ status }) => status);
-  const status = all.includes('down') ? 'down' : all.includes('degraded') ? 'degraded' : 'ok';
+  const status = (['down', 'hold', 'degraded'] as const).find((one) => all.includes(one)) ?? 'ok';
   return { status, parts };
 }
 
@@ -58,19 +65,28 @@ async function readParts(db: Database): Promise<Condition['parts']> {
   const waiting = (await db.row(oldest))?.age ?? 0;
   return {
     database: { status: 'ok' },
+    sending: judgeSending(await readStanding(db)),
     workers: judgeWorkers(reports),
     queue: judgeQueue(reports, waiting),
     mail: judgeMail(reports),
   };
 }
 
+export function judgeSending({ hold }: Pick<Standing, 'hold'>): Part {
+  if (!hold) return { status: 'ok' };
+  return { status: 'hold', reason: `${reasons[hold.because]}. ${whatToDo}` };
+}
+
 export function judgeWorkers(reports: readonly WorkerReport[]): Part {
   if (reports.length === 0) return degraded(['no worker is running: letters are stored, and wait']);
-  return degraded(
-    reports
+  return degraded([
+    ...reports
       .filter(({ silentFor }) => silentFor > silence)
       .map(({ id, silentFor }) => `worker ${id} has said nothing for ${seconds(silentFor)}`),
-  );
+    ...reports
+      .filter(({ markLostFor }) => markLostFor > 0)
+      .map(({ id }) => `worker ${id} cannot keep its high-water mark in DATA_DIR, and takes no letters`),
+  ]);
 }
 
 /** @param waiting how long a bundle has been lying about that nobody has taken, in seconds */

@@ -1,15 +1,19 @@
+import { held } from '../hold/hold.ts';
 import type { LetterState } from './letter.ts';
 import { allowance } from './pace.ts';
 
-/** Why a letter that is ready has not left yet, beyond waiting for its turn. */
+/** Why a letter that waits has not left yet, beyond waiting for its turn. */
 export type Holdup =
   | { kind: 'hours'; from: string; until: string; zone: string }
+  /** Nothing leaves: see src/hold. */
+  | { kind: 'hold' }
   | { kind: 'break' }
   | { kind: 'pace' };
 
 export type HoldupRow = {
   /** The contact's hours, when it is not within them now. */
   hours: { from: string; until: string; zone: string } | null;
+  held: boolean;
   on_break: boolean;
   hourly_pace: number | null;
   ahead: number;
@@ -17,12 +21,17 @@ export type HoldupRow = {
 
 /** Columns of `contact` and `receiver` that tell: SQL. */
 export const holdupColumns = `
+  ${held} as held,
   case when not is_within_hours(now(), sends_from, sends_until, time_zone) then json_build_object(
     'from', to_char(sends_from, 'HH24:MI'), 'until', to_char(sends_until, 'HH24:MI'), 'zone', time_zone) end as hours,
   probe_at is not null as on_break, hourly_pace,
   greatest(extract(epoch from released_until - now()), -1e6)::float8 as ahead`;
 
+/** States that a hold keeps a letter in. */
+const stopped: readonly LetterState[] = ['ready', 'queued', 'deferred'];
+
 export function holdupOf(state: LetterState, row: HoldupRow): Holdup | undefined {
+  if (row.held && stopped.includes(state)) return { kind: 'hold' };
   if (state !== 'ready') return undefined;
   if (row.on_break) return { kind: 'break' };
   if (row.hours) return { kind: 'hours', ...row.hours };

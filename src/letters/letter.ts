@@ -37,6 +37,7 @@ export const moves = {
   loseSight: { from: ['sending'], to: 'unknown', event: 'sight_lost' },
   fallDue: { from: ['deferred'], to: 'ready', event: 'fell_due' },
   abandon: { from: ['deferred'], to: 'abandoned', event: 'abandoned' },
+  doubt: { from: ['ready', 'deferred'], to: 'unknown', event: 'doubted' },
   resend: { from: ['unknown'], to: 'ready', event: 'resent' },
   cancel: { from: ['draft', 'held', 'ready', 'queued', 'deferred'], to: 'cancelled', event: 'cancelled' },
   deliver: { from: ['accepted'], to: 'delivered', event: 'delivered' },

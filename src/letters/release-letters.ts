@@ -1,4 +1,5 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import { going } from '../hold/hold.ts';
 import { moveLetters } from './move.ts';
 import { allowance, spacing } from './pace.ts';
 import { takeProbe } from './receiver-store.ts';
@@ -12,9 +13,10 @@ const bundlesAtOnce = 40;
 
 export type Bundle = { id: string; size: number };
 
-// Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later.
+// Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later. On hold,
+// nothing is released, and nothing given up either.
 const onlyRelease = statement<{ free: boolean }>(
-  `select pg_try_advisory_xact_lock(hashtext('outspoken release')) as free`,
+  `select ${going} and pg_try_advisory_xact_lock(hashtext('outspoken release')) as free`,
 );
 
 // A letter that was tried goes before all that were not, since its days are counted and theirs have not begun.

@@ -1,4 +1,5 @@
 import { type Queryable, statement } from '../db/database.ts';
+import { going } from '../hold/hold.ts';
 
 // A notice whose sender died in the middle is sent again: see sendNotice.
 const takeBack = statement(`
@@ -7,7 +8,7 @@ const takeBack = statement(`
 
 const due = statement<DueNotice>(`
   select id::text, floor(extract(epoch from now() - due_at) / 60)::int as again
-  from notice where state = 'waiting' and due_at <= now() order by due_at limit 200`);
+  from notice where state = 'waiting' and due_at <= now() and ${going} order by due_at limit 200`);
 
 /** `again` counts the minutes for which it has been due. */
 export type DueNotice = { id: string; again: number };

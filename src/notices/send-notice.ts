@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Handlebars from 'handlebars';
 import { type Database, statement } from '../db/database.ts';
+import { going } from '../hold/hold.ts';
 import type { Locale, Locales } from '../locale/locale.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
@@ -39,7 +40,7 @@ type Claimed = Sealed & {
 const claim = statement<Claimed>(`
   with claimed as (
     update notice set state = 'sending', state_at = now(), tries = tries + 1
-    where id = $1 and state = 'waiting'
+    where id = $1 and state = 'waiting' and ${going}
     returning id, advocate_id, tries
   )
   select claimed.id::text, tries, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
