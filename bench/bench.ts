@@ -70,7 +70,8 @@ async function main(): Promise<void> {
     const measured = new Map<Variant, Result[]>(variants.map((variant) => [variant, []]));
     for (let round = 0; round < rounds; round += 1) {
       yardstick.push(await measureYardstick(texts));
-      for (const variant of variants) measured.get(variant)?.push(await measure(variant, postgres, redis));
+      for (const variant of variants)
+        measured.get(variant)?.push(await measure(variant, { folder, postgres, redis }));
       say(
         `round ${round + 1} of ${rounds}: ${[yardstick, ...measured.values()].map((all) => Math.round(all.at(-1)?.perSecond ?? 0)).join(', ')} letters per second`,
       );
@@ -154,8 +155,7 @@ type Redis = Awaited<ReturnType<typeof startRedis>>;
 
 async function measure(
   variant: Variant,
-  postgres: EmbeddedPostgres,
-  redis: Redis | undefined,
+  { folder, postgres, redis }: { folder: string; postgres: EmbeddedPostgres; redis: Redis | undefined },
 ): Promise<Result> {
   const name = `bench_${randomBytes(4).toString('hex')}`;
   await onServer(postgres.url, `create database ${name} template bench_template`);
@@ -171,6 +171,7 @@ async function measure(
     SMTP_URL: sink.url,
     MAIL_RECIPIENTS: '*',
     PUBLIC_URL: 'http://127.0.0.1',
+    DATA_DIR: join(folder, name), // the marks of one database are not those of the next
     MAIL_DOMAIN: 'outspoken.example',
     LOG_LEVEL: 'error',
     SEED: 'false',

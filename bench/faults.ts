@@ -91,6 +91,7 @@ async function runIn(folder: string, atEnd: (end: () => Promise<void>) => void):
       PUBLIC_URL: 'http://127.0.0.1',
       MAIL_DOMAIN: mailDomain,
       MAIL_RECIPIENTS: '*',
+      DATA_DIR: join(folder, 'data'),
       SEED: 'false',
     },
   });

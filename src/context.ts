@@ -11,6 +11,7 @@ import { migrate } from './db/migrate.ts';
 import { type Catcher, startCatcher } from './embedded/catcher.ts';
 import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
+import { openTakenBack } from './hold/taken-back.ts';
 import { confirmLetters } from './letters/confirm-letters.ts';
 import { type Written, writeLetters } from './letters/write-letters.ts';
 import { loadLocales } from './locale/locale.ts';
@@ -70,6 +71,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
       locales: await loadLocales(localeFolder),
       wordings: openWordings(database),
       hint: createHint(database),
+      takenBack: openTakenBack(config.dataDir, log),
       /** Stores letters and, once their address is confirmed, makes them ready; many visitors at a time. */
       writeLetters: gather((all: Written[]) => writeLetters(database, vault, all), atOnce),
       confirmLetters: gather((tokens: string[]) => confirmLetters(database, vault, tokens), atOnce),

@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Config, type Role, readConfig } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { ExpectedError } from './expected.ts';
+import { readStanding, reasons, type Standing, whatToDo } from './hold/hold.ts';
 import { createLog, type Logger } from './log.ts';
 
 type Running = { close(): Promise<void> /** Where it listens, for the ready line. */; address?: string };
@@ -30,7 +31,10 @@ async function main(): Promise<void> {
     say(
       `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context, running)}`,
     );
-    if (config.roles.includes('worker')) warnOfGuard(config.mailRecipients);
+    if (config.roles.includes('worker')) {
+      warnOfGuard(config.mailRecipients);
+      warnOfHold(await readStanding(context.database));
+    }
     await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
     say('Outspoken is stopping: letters in flight are finished first.');
   } finally {
@@ -65,6 +69,10 @@ function warnOfGuard(recipients: string[]): void {
       ? 'Mail goes only to the addresses and domains of MAIL_RECIPIENTS; everything else waits.'
       : 'No mail is sent: MAIL_RECIPIENTS is empty, so everything waits. Set it to * to write to everybody, or to a list of addresses and domains.',
   );
+}
+
+function warnOfHold({ hold }: Standing): void {
+  if (hold) say(`Sending is on hold: ${reasons[hold.because]}. ${whatToDo}`);
 }
 
 function waitForSignal(): Promise<void> {

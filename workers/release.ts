@@ -1,6 +1,6 @@
 import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
-import { reasons, readStanding, type Standing, whatToDo } from '../src/hold/hold.ts';
+import { readStanding, reasons, type Standing, whatToDo } from '../src/hold/hold.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';

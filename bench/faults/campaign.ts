@@ -83,6 +83,7 @@ export function startWriting({ url, vault, letters, seed, mayWrite }: Options): 
   const random = seeded(seed);
   const database = openDatabase(url, 4);
   const hint = createHint(database);
+  const takenBack = { note: async () => {} }; // no backup is restored here
   // as createContext does it
   const write = gather((all: Written[]) => writeLetters(database, vault, all), 32);
   const confirm = gather((tokens: string[]) => confirmLetters(database, vault, tokens), 32);
@@ -136,7 +137,7 @@ export function startWriting({ url, vault, letters, seed, mayWrite }: Options): 
       await pause(numberOf(seed, `regret ${n}`) * 300);
       const handle = handleOf(ids[0] as string);
       crowd.cancelled +=
-        (await insist(() => cancelLetters({ database, vault }, tokens.receipt, handle))) ?? 0;
+        (await insist(() => cancelLetters({ database, vault, takenBack }, tokens.receipt, handle))) ?? 0;
     }
   }
   crowd.done = load(database).then(async (campaign) => {

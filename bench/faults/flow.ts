@@ -1,5 +1,5 @@
 import { openDatabase, statement } from '../../src/db/database.ts';
-import { resolveUnknown } from '../../src/letters/resolve-unknown.ts';
+import { resolveUnknown } from '../../src/letters/unknown-letters.ts';
 import type { Journal } from './journal.ts';
 import { pause } from './processes.ts';
 import type { Row } from './verdict.ts';

@@ -7,10 +7,11 @@ import type { Command } from './command.ts';
 import { contacts } from './contacts.ts';
 import { inbound } from './inbound.ts';
 import { pen } from './pen.ts';
+import { reconcile } from './reconcile.ts';
 import { unknown } from './unknown.ts';
 
 /** Every command: `npm run NAME -- …`, or `node dist/src/commands/main.js NAME …` where no npm is wanted. */
-const commands: Record<string, Command> = { contacts, inbound, pen, unknown };
+const commands: Record<string, Command> = { contacts, inbound, pen, reconcile, unknown };
 
 async function main(name: string, args: string[]): Promise<void> {
   const command = commands[name];

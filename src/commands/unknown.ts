@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { ExpectedError } from '../expected.ts';
 import { tidyWords } from '../inbound/verdict.ts';
-import { acceptUnknown, listUnknown, resendUnknown } from '../letters/unknown-letters.ts';
+import { readAccepted } from '../letters/relay-log.ts';
+import { listUnknown, resolveUnknown } from '../letters/unknown-letters.ts';
 import { misused, readId } from './arguments.ts';
 import type { Command } from './command.ts';
 
@@ -10,24 +11,29 @@ export const unknown: Command = {
   usage: [
     '  npm run unknown                                   the letters: id, Message-ID, since when',
     '  npm run unknown -- accepted ID --evidence "…"     a server has it; the words stand on its page',
+    '  npm run unknown -- accepted --log FILE            the same for all that are in a relay’s log, or in a list',
     '  npm run unknown -- resend ID                      send it again: it may then arrive twice',
   ].join('\n'),
 
   async run({ database, hint }, { args, say }) {
-    const { positionals, evidence } = read(args);
+    const { positionals, evidence, log } = read(args);
     const [what, given, ...rest] = positionals;
     const id = readId(given);
-    if (what === undefined) {
+    if (what === undefined && args.length === 0) {
       const letters = await listUnknown(database);
       for (const letter of letters) {
         say(`${letter.id}  <${letter.message_id}>  since ${letter.since.toISOString()}`);
       }
       say(`${letters.length === 1 ? '1 letter is' : `${letters.length} letters are`} unknown.`);
-    } else if (what === 'accepted' && id && evidence && rest.length === 0) {
-      if (!(await acceptUnknown(database, id, tidyWords(evidence)))) notUnknown(id);
+    } else if (what === 'accepted' && log && !given && !evidence) {
+      const { accepted } = await resolveUnknown(database, await readAccepted(log));
+      say(`${accepted === 1 ? '1 letter was' : `${accepted} letters were`} found in it, and accepted.`);
+    } else if (what === 'accepted' && id && evidence && !log && rest.length === 0) {
+      const found = { id, accepted: true, response: tidyWords(evidence) };
+      if ((await resolveUnknown(database, [found])).accepted === 0) notUnknown(id);
       say(`Letter ${id} is accepted.`);
-    } else if (what === 'resend' && id && evidence === undefined && rest.length === 0) {
-      if (!(await resendUnknown(database, id))) notUnknown(id);
+    } else if (what === 'resend' && id && args.length === 2) {
+      if ((await resolveUnknown(database, [{ id, accepted: false }])).resent === 0) notUnknown(id);
       hint();
       say(`Letter ${id} waits to be sent again, with the same Message-ID.`);
     } else misused(this);
@@ -35,14 +41,14 @@ export const unknown: Command = {
   },
 };
 
-function read(args: string[]): { positionals: string[]; evidence?: string } {
+function read(args: string[]): { positionals: string[]; evidence?: string; log?: string } {
   try {
     const { values, positionals } = parseArgs({
       args,
-      options: { evidence: { type: 'string' } },
+      options: { evidence: { type: 'string' }, log: { type: 'string' } },
       allowPositionals: true,
     });
-    return { positionals, evidence: values.evidence?.trim() };
+    return { positionals, evidence: values.evidence?.trim(), log: values.log };
   } catch {
     return misused(unknown);
   }

@@ -23,7 +23,8 @@ export type HighWater = {
 export type Outside = { marks: Map<string, number>; restored: boolean };
 
 const restored = 'restored';
-const words = 'How far this instance has sent letters, by the name of this file. Keep it when you restore a backup.\n';
+const words =
+  'How far this instance has sent letters, by the name of this file. Keep it when you restore a backup.\n';
 
 export function openHighWater(dataDir: string): HighWater {
   const folder = join(dataDir, 'high-water');

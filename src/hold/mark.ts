@@ -58,10 +58,14 @@ export async function openMark(
   const verdict = judge(outside, standing);
   if (verdict === 'other database') {
     if (await database.row(someLetter)) throw foreign(highWater.folder);
-    log.warn('the high-water mark here is that of another database; this one is new, and gets a mark of its own');
+    log.warn(
+      'the high-water mark here is that of another database; this one is new, and gets a mark of its own',
+    );
   }
   if (verdict === 'unmarked' && standing.mark > 0)
-    log.warn('there was no high-water mark here: whether the database is an old one cannot be told by this worker');
+    log.warn(
+      'there was no high-water mark here: whether the database is an old one cannot be told by this worker',
+    );
   const known = Math.max(outside.marks.get(standing.id) ?? 0, standing.mark);
   if (verdict === 'older' || verdict === 'restored') await startHold(database, verdict, known);
   await highWater.write(standing.id, known);

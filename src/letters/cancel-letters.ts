@@ -1,5 +1,6 @@
 import { fingerprints } from '../campaigns/fingerprint.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import type { TakenBack } from '../hold/taken-back.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
@@ -16,24 +17,27 @@ type Row = Sealed & {
   fingerprint_key_version: number;
 };
 
-const findByReceipt = statement<Row>(`
+const find = (which: string) => `
   select advocate.id::text, submission, data_key, advocate.key_version, address,
     campaign.id as campaign_id, slug, fingerprint_key, campaign.key_version as fingerprint_key_version
   from advocate join campaign on campaign.id = campaign_id
-  where receipt_hash = $1
-  for update of advocate`);
+  where ${which}
+  for update of advocate`;
+
+const findByReceipt = statement<Row>(find('receipt_hash = $1'));
+const findById = statement<Row>(find('advocate.id = $1'));
 
 // Releasing locks letters in another order than cancelling does, so that each could wait for the other for ever.
 // It never waits for this lock; it comes back later.
 const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outspoken release'))");
 
 // Rows that are being claimed at this moment are waited for; what turns out to be on its way stays as it is.
-const cancel = statement<{ id: string; brand_id: number }>(`
+const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
   with ${moveLetters('cancel', {
     name: 'cancelled',
     chosen:
       "select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || '@%')",
-    returning: 'id, campaign_id, brand_id, due_at',
+    returning: 'id, campaign_id, brand_id, due_at, message_id',
   })},
   not_ready as (
     delete from waiting_letter using cancelled
@@ -44,14 +48,14 @@ const cancel = statement<{ id: string; brand_id: number }>(`
     delete from waiting_letter using cancelled
     where waiting_letter.due_at = cancelled.due_at and letter_id = id and deferred
   )
-  select id::text, brand_id from cancelled`);
+  select id::text, brand_id, message_id from cancelled`);
 
 const forgetFingerprints = statement(`
   delete from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
 
 const forgetAdvocate = statement('delete from advocate where id = $1');
 
-type Parts = { database: Database; vault: Vault };
+type Parts = { database: Database; vault: Vault; takenBack: TakenBack };
 
 /**
  * Takes back letters that have not been handed over: one, or all of them. The person may then write to those
@@ -84,20 +88,44 @@ export async function eraseAdvocate(parts: Parts, token: string): Promise<boolea
     await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     if (!advocate) return false;
-    await cancelWaiting(parts, transaction, advocate);
-    await transaction.rows(forgetAdvocate, [advocate.id]);
-    await stripOrphans(transaction);
+    await parts.takenBack.note('erased', advocate.submission);
+    await forget(parts, transaction, advocate);
     return true;
   });
 }
 
+/** Forgets a person once more who is back from an old backup. */
+export async function eraseAgain(parts: Parts, advocateId: string): Promise<void> {
+  await parts.database.transaction(async (transaction) => {
+    await transaction.rows(keepFromReleasing);
+    const advocate = await transaction.row(findById, [advocateId]);
+    if (advocate) await forget(parts, transaction, advocate);
+  });
+}
+
+/** Cancels a letter once more that is back from an old backup. */
+export async function cancelAgain(parts: Parts, advocateId: string, handle: string): Promise<void> {
+  await parts.database.transaction(async (transaction) => {
+    await transaction.rows(keepFromReleasing);
+    const advocate = await transaction.row(findById, [advocateId]);
+    if (advocate) await cancelWaiting(parts, transaction, advocate, handle);
+  });
+}
+
+async function forget(parts: Parts, transaction: Queryable, advocate: Row): Promise<void> {
+  await cancelWaiting(parts, transaction, advocate);
+  await transaction.rows(forgetAdvocate, [advocate.id]);
+  await stripOrphans(transaction);
+}
+
 async function cancelWaiting(
-  { vault }: Parts,
+  { vault, takenBack }: Parts,
   transaction: Queryable,
   advocate: Row,
   handle?: string,
 ): Promise<number> {
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
+  for (const { message_id } of cancelled) await takenBack.note('cancelled', message_id);
   if (cancelled.length > 0 && advocate.fingerprint_key) {
     const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };
     const brandIds = cancelled.map(({ brand_id }) => brand_id);

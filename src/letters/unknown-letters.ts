@@ -2,35 +2,58 @@ import { type Queryable, statement } from '../db/database.ts';
 import type { LetterId } from './letter.ts';
 import { moveLetters } from './move.ts';
 
+/** Letters of which nobody knows whether they arrived: who they are, and how they are cleared up by evidence. */
+
+/** By its id, or by its Message-ID without angle brackets: logs know only that. */
+type Named = { id: LetterId } | { messageId: string };
+
+/** What somebody found out about one letter. */
+export type Evidence = Named & {
+  /** A server has it; false: surely none has, and it is not under way any more. */
+  accepted: boolean;
+  /** Who says so, and in which words: they stand on the letter's page. */
+  host?: string;
+  response?: string;
+};
+
 // No index stands on the state (docs/decisions/0002): this reads all letters, and is asked by people only.
 const list = statement<{ id: LetterId; message_id: string; since: Date }>(`
   select id::text, message_id, state_at as since from letter
   where state = 'unknown' and message_id is not null
   order by id`);
 
-/** Letters of which nobody knows whether they arrived, oldest first. */
+/** Oldest first. */
 export async function listUnknown(db: Queryable) {
   return db.rows(list);
 }
 
+const of = (column: string) =>
+  `(select ${column} from proof where proof.id = accepted.id or proof.message_id = accepted.message_id limit 1)`;
+
 const accept = statement<{ id: LetterId }>(`
-  with ${moveLetters('accept', {
+  with proof as (
+    select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::smallint[])
+      as proof (id, message_id, host, response, code)
+  ),
+  ${moveLetters('accept', {
     name: 'accepted',
-    chosen: "select id from letter where id = $1::bigint and state = 'unknown'",
-    evidence: { code: 'null', host: 'null', response: '$2::text' },
+    chosen: `
+      select letter.id from letter join proof on letter.id = proof.id where state = 'unknown'
+      union
+      select letter.id from letter join proof on letter.message_id = proof.message_id where state = 'unknown'`,
+    returning: 'id, message_id',
+    evidence: { code: of('code'), host: of('host'), response: of('response') },
   })}
   select id::text from accepted`);
-
-/** A person found out that a server has the letter. `evidence` stands on its page. False: it is not unknown. */
-export async function acceptUnknown(db: Queryable, id: LetterId, evidence: string): Promise<boolean> {
-  return (await db.row(accept, [id, evidence])) !== undefined;
-}
 
 // without its writer it cannot be written out again
 const resend = statement<{ id: LetterId }>(`
   with ${moveLetters('resend', {
     name: 'again',
-    chosen: 'select id from letter where id = $1::bigint and advocate_id is not null',
+    chosen: `
+      select id from letter where id = any ($1::bigint[]) and advocate_id is not null
+      union
+      select id from letter where message_id = any ($2::text[]) and advocate_id is not null`,
     set: 'due_at = now()',
     returning: 'id, campaign_id, brand_id, due_at',
   })},
@@ -40,7 +63,34 @@ const resend = statement<{ id: LetterId }>(`
   )
   select id::text from again`);
 
-/** A person has the letter sent again, with the same Message-ID. False: it is not unknown, or its writer is gone. */
-export async function resendUnknown(db: Queryable, id: LetterId): Promise<boolean> {
-  return (await db.row(resend, [id])) !== undefined;
+/**
+ * Clears up unknown letters: those that a server has are accepted, those that surely none has go out again with
+ * the same Message-ID. Letters that are not unknown are left alone, so telling a thing twice is telling it once.
+ *
+ * @returns how many letters moved
+ */
+export async function resolveUnknown(
+  db: Queryable,
+  evidence: Evidence[],
+): Promise<{ accepted: number; resent: number }> {
+  const there = evidence.filter(({ accepted }) => accepted);
+  const lacking = evidence.filter(({ accepted }) => !accepted);
+  const accepted = await db.rows(accept, [
+    there.map(idOf),
+    there.map(messageIdOf),
+    there.map(({ host }) => host ?? null),
+    there.map(({ response }) => response?.slice(0, 500) ?? null),
+    there.map(({ response }) => replyCode(response ?? '')),
+  ]);
+  const resent = await db.rows(resend, [lacking.map(idOf), lacking.map(messageIdOf)]);
+  return { accepted: accepted.length, resent: resent.length };
+}
+
+const idOf = (named: Named) => ('id' in named ? named.id : null);
+const messageIdOf = (named: Named) => ('messageId' in named ? named.messageId : null);
+
+/** Logs quote the server's answer or speak in words of their own. */
+function replyCode(response: string): number | null {
+  const [, code] = /^([1-5]\d\d)[ -]/.exec(response) ?? [];
+  return code ? Number(code) : null;
 }

@@ -6,7 +6,7 @@ import { sendBundle } from '../../src/letters/send-bundle.ts';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
 import { guardRecipients } from '../../src/mail/recipients.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { stateCounts, writeMany } from '../support/letters.ts';
+import { stateCounts, unmarked, writeMany } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const minute = 60;
@@ -35,7 +35,7 @@ beforeAll(async () => {
   mailer = createMailer({ url: smtp.url, guard: guardRecipients(config.mailRecipients), connections: 1 });
   const [worker] = await instance.query<{ id: number }>('insert into worker default values returning id');
   const sending = {
-    bundles: openBundles(database, worker?.id ?? 0, log),
+    bundles: openBundles(database, { workerId: worker?.id ?? 0, mark: unmarked, log }),
     ...{ vault, wordings, mailer, log, mailDomain: config.mailDomain },
     places: createPlaces(1),
     stopping: new AbortController().signal,

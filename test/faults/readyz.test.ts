@@ -40,7 +40,7 @@ describe('/readyz', () => {
     expect(await untilReadiness(instance, ({ status }) => status === 'ok')).toEqual({
       code: 200,
       status: 'ok',
-      parts: { database: well, workers: well, queue: well, mail: well },
+      parts: { database: well, sending: well, workers: well, queue: well, mail: well },
     });
   });
 

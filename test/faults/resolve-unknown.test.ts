@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Evidence, resolveUnknown } from '../../src/letters/resolve-unknown.ts';
+import { type Evidence, resolveUnknown } from '../../src/letters/unknown-letters.ts';
 import { timelineOn } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {

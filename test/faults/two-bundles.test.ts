@@ -5,7 +5,7 @@ import { beatWorker, enlistWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { bringForward, stateCounts, writeMany } from '../support/letters.ts';
+import { bringForward, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
 let instance: Instance;
 let workerId: number;
@@ -44,11 +44,17 @@ describe('a letter that fell due again while its first bundle is still open', ()
   });
 });
 
-const bundles = () => openBundles(instance.context.database, workerId, createLog('silent'));
+const bundles = () =>
+  openBundles(instance.context.database, { workerId, mark: unmarked, log: createLog('silent') });
 
 /** Two letters in a bundle: one is accepted, the other one put off, and due again before the bundle is over. */
 async function putOffAndReleasedAgain() {
-  await beatWorker(instance.context.database, workerId, { inTheAir: 0, quietFor: 0, queueIsLost: false });
+  await beatWorker(instance.context.database, workerId, {
+    inTheAir: 0,
+    quietFor: 0,
+    queueIsLost: false,
+    markIsLost: false,
+  });
   await writeMany(instance, { people: 2, brands: ['hm'] });
   const first = await releaseAndTake();
   const [one = '', again = ''] = first.letter_ids;

@@ -51,7 +51,7 @@ Object.assign(direction, {
   'src/web': [...context, 'src/context.ts'],
   workers: [...ground, ...domain, 'src/inbound', 'src/context.ts'],
   'src/commands': [...context, 'src/inbound', 'src/context.ts'],
-  'src/main.ts': [...ground, 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
+  'src/main.ts': [...ground, 'src/hold', 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
   'src/demo': [...ground, 'src/embedded'],
 });
 

@@ -38,7 +38,7 @@ const composed: Record<string, readonly string[]> = {
   'fault.*Title': faults,
   'fault.*Text': faults,
   'receipt.event.*': [...new Set(events)],
-  'receipt.state.*': [...states, 'duplicate'],
+  'receipt.state.*': [...states, 'duplicate', 'doubted'],
   'receipt.legend.*': ['accepted', 'waiting', 'ended', 'unknown'],
 };
 const composedKeys = Object.entries(composed).flatMap(([shape, parts]) =>

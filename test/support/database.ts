@@ -6,8 +6,17 @@ const server = () => process.env.TEST_POSTGRES_URL as string;
 
 /** A database of its own for a test file: a clone of the migrated template. */
 export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  return cloneOf('template_outspoken');
+}
+
+/** A copy of a database that nobody is connected to, as a backup holds it. */
+export async function copyDatabase(url: string): Promise<{ url: string; drop(): Promise<void> }> {
+  return cloneOf(/\/(\w+)\?/.exec(url)?.[1] ?? '');
+}
+
+async function cloneOf(template: string): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(`create database ${name} template template_outspoken`);
+  await onServer(`create database ${name} template ${template}`);
   return {
     url: databaseOf(server(), name),
     drop: () => onServer(`drop database ${name} with (force)`),

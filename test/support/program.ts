@@ -109,6 +109,7 @@ export function variablesFor({ context }: Instance, smtpUrl: string): Environmen
   const { config, databaseUrl, site } = context;
   return {
     DATABASE_URL: databaseUrl,
+    DATA_DIR: config.dataDir,
     REDIS_URL: config.redisUrl,
     APP_KEY: config.appKeys?.map(({ version, key }) => `${version}:${key.toString('base64')}`).join(),
     SMTP_URL: smtpUrl,

@@ -2,6 +2,7 @@ import type { Request, RequestHandler, Response } from 'express';
 import { statusOf, textsIn } from '../../campaigns/campaign.ts';
 import { findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
+import { readStanding } from '../../hold/hold.ts';
 import { lookAtConfirmation } from '../../letters/confirm-letters.ts';
 import { readWaiting } from '../../letters/receipt.ts';
 import { draftDays } from '../../letters/retention.ts';
@@ -22,6 +23,7 @@ export function showWaiting({ database, vault, config }: Context, pages: Pages):
       brands: waiting.brands,
       count: waiting.brands.length,
       confirmed: waiting.confirmed,
+      held: (await readStanding(database)).hold !== undefined,
       again: request.query.again !== undefined,
       limit: noticesPerDay,
       days: draftDays,

@@ -69,9 +69,19 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
   };
 }
 
+/** The name of a letter's sentence: its state, or what is better known than that. */
+function standingOf({ state, holdup, events }: ReceiptLetter): LetterState | 'duplicate' | 'doubted' {
+  if (events.some(({ type }) => type === 'duplicate_found')) return 'duplicate';
+  if (
+    state === 'unknown' &&
+    events.findLast(({ type }) => type === 'doubted' || type === 'sight_lost')?.type === 'doubted'
+  )
+    return 'doubted';
+  return holdup?.kind === 'hold' ? 'ready' : state;
+}
+
 function sentence(letter: ReceiptLetter, last: LetterEvent | undefined, locale: Locale): string {
-  const duplicate = letter.events.some(({ type }) => type === 'duplicate_found');
-  return locale.text(`receipt.state.${duplicate ? 'duplicate' : letter.state}`, {
+  return locale.text(`receipt.state.${standingOf(letter)}`, {
     host: last?.host ?? '',
     from: last?.host ? 'server' : 'nobody',
     at: last ? locale.moment(last.at) : '',

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, ExpectedError } from '../expected.ts';
+import type { Logger } from '../log.ts';
+
+/**
+ * What people took back, written down outside the database as well: an old backup knows nothing of it, and must
+ * bring neither erased people back nor cancelled letters on their way. Hashes only; a file for each day.
+ */
+export type TakenBack = {
+  /** Never fails: who wants to be erased is erased, though it may be forgotten by a backup. */
+  note(what: What, name: Buffer | string): Promise<void>;
+};
+
+export type What = 'erased' | 'cancelled';
+
+/** Longer than any backup should be kept. */
+const days = 60;
+
+const folderOf = (dataDir: string) => join(dataDir, 'taken-back');
+
+export function openTakenBack(dataDir: string, log: Logger): TakenBack {
+  const folder = folderOf(dataDir);
+  return {
+    async note(what, name) {
+      try {
+        await mkdir(folder, { recursive: true, mode: 0o700 });
+        const file = await open(join(folder, dayOf(new Date())), 'a', 0o600);
+        try {
+          await file.write(`${what} ${createHash('sha256').update(name).digest('hex')}\n`);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await dropOld(folder);
+      } catch (error) {
+        log.error({ err: error }, 'what somebody took back could not be noted outside the database');
+      }
+    },
+  };
+}
+
+/** Hashes by what was done. @throws ExpectedError when the folder is there and cannot be read */
+export async function readTakenBack(dataDir: string): Promise<Record<What, string[]>> {
+  const folder = folderOf(dataDir);
+  const found: Record<What, string[]> = { erased: [], cancelled: [] };
+  try {
+    for (const name of await readdir(folder)) {
+      const lines = (await readFile(join(folder, name), 'utf8')).split('\n');
+      for (const line of lines) {
+        const [, what, hash] = /^(erased|cancelled) ([0-9a-f]{64})$/.exec(line) ?? [];
+        if (what && hash) found[what as What].push(hash);
+      }
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return found;
+    throw new ExpectedError(`What people took back cannot be read from ${folder} (${codeOf(error)}).`);
+  }
+  return found;
+}
+
+async function dropOld(folder: string): Promise<void> {
+  const oldest = dayOf(new Date(Date.now() - days * 24 * 60 * 60 * 1000));
+  for (const name of await readdir(folder)) {
+    if (name < oldest) await rm(join(folder, name), { force: true });
+  }
+}
+
+const dayOf = (date: Date) => date.toISOString().slice(0, 10);

@@ -1,0 +1,172 @@
+import { type Database, type Queryable, statement } from '../db/database.ts';
+import type { TakenBack } from '../hold/taken-back.ts';
+import { openTokens, type Sealed } from '../people/advocate.ts';
+import type { Vault } from '../people/vault.ts';
+import { confirmLetters } from './confirm-letters.ts';
+import { moveLetters } from './move.ts';
+import { takeBackAgain } from './take-back-again.ts';
+import { type Evidence, resolveUnknown } from './unknown-letters.ts';
+
+/**
+ * What becomes of the letters of a restored database, letter by letter (docs/decisions/0016). Old are those of
+ * people who wrote before sending was put on hold: what the database believes of them may be out of date. The
+ * others were written since, and were surely not sent.
+ */
+
+// a letter whose writer was erased while it was being handed over is old as well
+const old = `not exists (
+  select from advocate, instance where advocate.id = advocate_id and created_at >= held_since)`;
+
+const count = statement<Survey>(`
+  select
+    (select count(*)::int from waiting_letter join letter on letter.id = letter_id where ${old}) as waiting,
+    (select coalesce(sum(cardinality(letter_ids)), 0)::int from bundle) as "onTheirWay",
+    (select count(*)::int from letter join advocate on advocate.id = advocate_id
+      where confirmed_at is null and state = 'draft' and ${old}) as drafts,
+    (select count(*)::int from waiting_letter join letter on letter.id = letter_id where not ${old}) as new`);
+
+export type Survey = {
+  /** Old letters that wait, those in bundles, and those that nobody confirmed. */
+  waiting: number;
+  onTheirWay: number;
+  drafts: number;
+  /** Confirmed letters that were written since the hold began. */
+  new: number;
+};
+
+/** What the database believes. It must be on hold. */
+export async function surveyLetters(db: Queryable): Promise<Survey> {
+  const survey = await db.row(count);
+  if (!survey) throw new Error('the letters could not be counted');
+  return survey;
+}
+
+const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outspoken release'))");
+
+// Bundles of workers that are gone. What was claimed in them had left, as far as we know.
+const emptyBundles = statement(`
+  with gone as (delete from bundle returning letter_ids),
+  ${moveLetters('loseSight', { name: 'lost', chosen: 'select unnest(letter_ids) from gone' })},
+  ${moveLetters('return', {
+    name: 'back',
+    chosen: 'select unnest(letter_ids) from gone',
+    set: 'bundle_id = null',
+    returning: 'id, campaign_id, brand_id, due_at',
+  })}
+  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
+  select id, campaign_id, brand_id, due_at from back`);
+
+// Whoever has a letter that was sent had confirmed; and with that one all others.
+const confirmedSince = statement<Sealed & { tokens: Buffer }>(`
+  select distinct on (advocate.id) submission, data_key, key_version, tokens
+  from letter join advocate on advocate.id = advocate_id
+  where message_id = any ($1::text[]) and confirmed_at is null`);
+
+const doubting = (which: string) => `
+  with old as (
+    select letter_id from waiting_letter join letter on letter.id = letter_id
+    where ${old} and ${which}
+    limit 1000
+    for update of waiting_letter
+  ),
+  ${moveLetters('doubt', { name: 'doubtful', chosen: 'select letter_id from old', set: 'due_at = null' })},
+  not_waiting as (
+    delete from waiting_letter where letter_id in (select letter_id from old)
+  )
+  select count(*)::int as n from doubtful`;
+
+const doubtAll = statement<{ n: number }>(doubting('true'));
+const doubtSome = statement<{ n: number }>(doubting('message_id = any ($1::text[])'));
+
+const dropping = (which: string) => `
+  with old as (
+    select id from advocate
+    where confirmed_at is null and created_at < (select held_since from instance where one) and ${which}
+    limit 500
+  ),
+  ${moveLetters('expire', {
+    name: 'expired',
+    chosen: 'select letter.id from letter join old on old.id = advocate_id',
+  })},
+  gone as (
+    delete from advocate where id in (select id from old) returning id
+  )
+  select count(*)::int as n from gone`;
+
+// Nobody can tell whether these people confirmed after the backup was made, and their letters went out. Their link
+// must not send them again; it says that it is not good any more.
+const dropDrafts = statement<{ n: number }>(dropping('true'));
+// They did, and their campaign is not open any more.
+const dropSome = statement<{ n: number }>(
+  dropping('id in (select advocate_id from letter where message_id = any ($1::text[]))'),
+);
+
+export type Known = {
+  /** Letters that a relay has taken. */
+  accepted: Evidence[];
+  /** Everything that was sent since the backup is among them: what is not, was not sent. */
+  complete: boolean;
+};
+
+export type Reconciled = {
+  accepted: number;
+  unknown: number;
+  /** Old letters that go on waiting, and drafts that were dropped. */
+  waiting: number;
+  dropped: number;
+  /** What people had taken back. */
+  erased: number;
+  cancelled: number;
+};
+
+/** Message-IDs in one statement. */
+const atOnce = 1000;
+
+/**
+ * Brings the letters of a restored database in line with what was really sent: accepted where a relay's log has
+ * them, unknown where nobody can tell. It may be broken off and run again; sending must be on hold.
+ */
+export async function reconcileLetters(
+  parts: { database: Database; vault: Vault; takenBack: TakenBack },
+  dataDir: string,
+  { accepted, complete }: Known,
+): Promise<Reconciled> {
+  const { database, vault } = parts;
+  const alone = <Result>(work: (transaction: Queryable) => Promise<Result>) =>
+    database.transaction(async (transaction) => {
+      await transaction.rows(keepFromReleasing);
+      return work(transaction);
+    });
+  await alone((transaction) => transaction.rows(emptyBundles));
+  const takenBack = await takeBackAgain(parts, dataDir);
+
+  let found = 0;
+  let doubted = 0;
+  let dropped = 0;
+  for (let from = 0; from < accepted.length; from += atOnce) {
+    const some = accepted.slice(from, from + atOnce);
+    const ids = some.flatMap((one) => ('messageId' in one ? [one.messageId] : []));
+    const people = await database.rows(confirmedSince, [ids]);
+    for (const person of people) await confirmLetters(database, vault, [openTokens(vault, person).confirm]);
+    await alone(async (transaction) => {
+      dropped += (await transaction.row(dropSome, [ids]))?.n ?? 0;
+      doubted += (await transaction.row(doubtSome, [ids]))?.n ?? 0;
+      found += (await resolveUnknown(transaction, some)).accepted;
+    });
+  }
+  if (!complete) {
+    doubted += await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
+    dropped += await untilNone(() => alone((transaction) => transaction.row(dropDrafts)));
+  }
+  const { waiting } = await surveyLetters(database);
+  return { accepted: found, unknown: Math.max(0, doubted - found), waiting, dropped, ...takenBack };
+}
+
+async function untilNone(round: () => Promise<{ n: number } | undefined>): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const n = (await round())?.n ?? 0;
+    if (n === 0) return total;
+    total += n;
+  }
+}
