@@ -16,7 +16,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --omit=optional
 
 FROM node:24-slim
-ENV NODE_ENV=production HOST=0.0.0.0
+ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY locales locales
@@ -24,6 +24,8 @@ COPY templates templates
 COPY src/db/migrations src/db/migrations
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
+# a volume that is mounted here takes its owner from it
+RUN install -d -o node -g node -m 0700 /data
 USER node
 EXPOSE 3000 2525
 STOPSIGNAL SIGTERM

@@ -88,7 +88,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
 }
 
 /** The data folder, open to others only for passing through: PostgreSQL may run as another user. */
-async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(folder: string): Promise<void> {
   try {
     const made = await mkdir(folder, { recursive: true });
     if (made) await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
@@ -108,7 +108,17 @@ async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }
-  const keys = readMasterKeys((await readFile(file, 'utf8')).trim());
+  return (await readOwnKeys(folder)) as MasterKey[];
+}
+
+/** Undefined when it has made none yet. */
+export async function readOwnKeys(folder: string): Promise<MasterKey[] | undefined> {
+  const file = join(folder, 'app-key');
+  const text = await readFile(file, 'utf8').catch((error) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+  if (text === undefined) return undefined;
+  const keys = readMasterKeys(text.trim());
   if (keys) return keys;
   throw new ExpectedError(
     `${file} does not hold a key any more. Put the right one back; without it nothing can be read.`,

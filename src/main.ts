@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     );
     if (config.roles.includes('worker')) {
       warnOfGuard(config.mailRecipients);
-      warnOfHold(await readStanding(context.database));
+      await readStanding(context.database).then(warnOfHold, () => {}); // a database that is away is told in the log
     }
     await Promise.race([asked, surprised, context.lost.then(databaseLost)]);
     say('Outspoken is stopping: letters in flight are finished first.');

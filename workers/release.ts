@@ -1,6 +1,6 @@
 import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
-import { readStanding, reasons, type Standing, whatToDo } from '../src/hold/hold.ts';
+import { readStanding, type Standing } from '../src/hold/hold.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
@@ -46,7 +46,10 @@ function tellOfHold(log: Context['log']): (standing: Standing) => void {
   let told = false;
   return ({ hold }) => {
     if (hold && !told)
-      log.error({ since: hold.since }, `sending is on hold: ${reasons[hold.because]}. ${whatToDo}`);
+      log.error(
+        { reason: hold.because },
+        'sending is on hold; nothing leaves until you have run: npm run reconcile',
+      );
     else if (!hold && told) log.info('sending goes on');
     told = hold !== undefined;
   };

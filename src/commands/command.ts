@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts';
 import type { Context } from '../context.ts';
 
 /** What a command may use, beside the instance. */
@@ -13,10 +14,22 @@ export type Surroundings = {
 };
 
 /** A command for the people who run an instance: `npm run NAME -- …`. */
-export type Command = {
+export type Command = About &
+  (
+    | {
+        /** @returns the status that the process ends with; none: 0 */
+        run(context: Context, surroundings: Surroundings): Promise<number | undefined>;
+      }
+    | {
+        /** The same for a command that works on the data folder while nothing runs on it. */
+        runAlone(config: Config, surroundings: Surroundings): Promise<number | undefined>;
+      }
+  );
+
+type About = {
   usage: string;
   /** The status that tells of a failure; 1 where nothing else is said. */
   failure?: number;
-  /** @returns the status that the process ends with; none: 0 */
-  run(context: Context, surroundings: Surroundings): Promise<number | undefined>;
+  /** It is about the embedded database, not about one at DATABASE_URL. */
+  embeddedOnly?: boolean;
 };

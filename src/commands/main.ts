@@ -3,15 +3,25 @@ import { createContext } from '../context.ts';
 import { findRunningPostgres } from '../embedded/postgres.ts';
 import { ExpectedError } from '../expected.ts';
 import { createLog } from '../log.ts';
+import { backup } from './backup.ts';
 import type { Command } from './command.ts';
 import { contacts } from './contacts.ts';
 import { inbound } from './inbound.ts';
 import { pen } from './pen.ts';
 import { reconcile } from './reconcile.ts';
+import { restore } from './restore.ts';
 import { unknown } from './unknown.ts';
 
 /** Every command: `npm run NAME -- …`, or `node dist/src/commands/main.js NAME …` where no npm is wanted. */
-const commands: Record<string, Command> = { contacts, inbound, pen, reconcile, unknown };
+const commands: Record<string, Command> = {
+  backup,
+  contacts,
+  inbound,
+  pen,
+  reconcile,
+  restore,
+  unknown,
+};
 
 async function main(name: string, args: string[]): Promise<void> {
   const command = commands[name];
@@ -28,14 +38,23 @@ async function main(name: string, args: string[]): Promise<void> {
 /** Works beside the instance that runs, on the same database; the embedded one is started if nobody has. */
 async function run(command: Command, args: string[]): Promise<number> {
   const config = readConfig(process.env);
+  if (command.embeddedOnly && config.databaseUrl) throw notEmbedded();
+  const surroundings = { args, say, print, input };
+  if ('runAlone' in command) return (await command.runAlone(config, surroundings)) ?? 0;
   const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir));
   const context = await createContext({ ...config, databaseUrl, roles: [] }, createLog(config.logLevel));
   try {
-    const status = await command.run(context, { args, say, print, input });
+    const status = await command.run(context, surroundings);
     return status ?? 0;
   } finally {
     await context.close();
   }
+}
+
+function notEmbedded(): ExpectedError {
+  return new ExpectedError(
+    'DATABASE_URL is set, and this is for the embedded database. For a real one, see docs/operating.md.',
+  );
 }
 
 function say(line: string): void {

@@ -90,7 +90,7 @@ async function makeSocketFolder(owner: Owner): Promise<string> {
  * A server whose owner was killed goes on alone, and nobody holds the instance lock: it is stopped, so that
  * this process can start its own. If somebody holds the lock, the folder is in use.
  */
-async function endOrphan(dataFolder: string, password: string): Promise<void> {
+export async function endOrphan(dataFolder: string, password: string): Promise<void> {
   const found = await findServer(dataFolder, password);
   if (!found) return;
   if (found.owned) throw inUse(dataFolder);

@@ -16,6 +16,8 @@ export type Vault = {
   keyFor(purpose: Purpose): Buffer;
   /** The same from every master key, newest first: for recognising what was made with an older one. */
   keysFor(purpose: Purpose): Buffer[];
+  /** What tells each master key from any other, and tells nothing of it. */
+  readonly signs: { version: number; sign: string }[];
 };
 
 export type Purpose = 'alias' | 'address cap' | 'submission' | 'csrf';
@@ -52,6 +54,10 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
     },
     keyFor: (purpose) => keysFor(purpose)[0] as Buffer,
     keysFor,
+    signs: masterKeys.map(({ version, key }) => ({
+      version,
+      sign: derive(key, 'sign').subarray(0, 8).toString('hex'),
+    })),
   };
 }
 

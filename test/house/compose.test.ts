@@ -108,10 +108,19 @@ describe('docker-compose.yml', () => {
 
   it('keeps the database in a volume, as PostgreSQL 18 lays it out, and its errors out of the log', () => {
     expect(service('postgres').volumes).toEqual(['postgres:/var/lib/postgresql']);
-    expect(Object.keys(compose.volumes)).toEqual(['postgres', 'redis']);
+    expect(Object.keys(compose.volumes)).toEqual(['postgres', 'redis', 'kept']);
     expect(service('postgres').command).toContain('-clog_min_error_statement=panic');
     expect(compose.networks.inside).toEqual({ internal: true });
     expect([service('postgres').networks, service('redis').networks]).toEqual([['inside'], ['inside']]);
+  });
+
+  it('keeps what must outlive the database in a volume of its own, which the unprivileged user may write to', () => {
+    for (const role of ['web', 'worker']) {
+      expect(environmentOf(role).DATA_DIR).toBe('/data');
+      expect(service(role).volumes).toEqual(['kept:/data']);
+    }
+    expect(dockerfile).toMatch(/^RUN install -d -o node -g node -m 0700 \/data\nUSER node$/m);
+    expect(dockerfile).toMatch(/^ENV .*\bDATA_DIR=\/data$/m);
   });
 
   it('opens ports to this machine only', () => {

@@ -10,6 +10,7 @@ export type Ran = { status: number; out: string; err: string };
 /** Runs a command of this program in this process, beside an instance. */
 export async function runHere(instance: Instance, command: Command, ...args: string[]): Promise<Ran> {
   const ran: Ran = { status: 0, out: '', err: '' };
+  if (!('run' in command)) throw new Error('it does not work beside an instance');
   try {
     const status = await command.run(instance.context, {
       args,
