@@ -3,8 +3,6 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { type Postgres, preparePostgres } from '../../bench/faults/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { campaignPath, letterFields, until } from '../support/advocate.ts';
-import { type Cable, layCableTo } from '../support/cable.ts';
-import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
   gate,
@@ -24,9 +22,6 @@ const brands = ['hm', 'inditex', 'nike', 'c-and-a', 'adidas'];
 
 /** Workers shall be at work ten seconds after PostgreSQL is back; a machine that is busy gets more. */
 const soon = 60_000;
-
-/** Where nothing says that a connection is dead, answers have to be missed first, more than one after the other. */
-const inTime = 120_000;
 
 describeOnEachQueue('an outage of PostgreSQL', (queue) => {
   let folder: string;
@@ -94,41 +89,6 @@ describeOnEachQueue('an outage of PostgreSQL', (queue) => {
     await untilStates(instance, { accepted: 100, ...(await drafts(instance)) }, soon);
     expect(sentTwice(smtp)).toEqual([]);
   }, 200_000);
-});
-
-describeOnEachQueue('PostgreSQL behind a network', (queue) => {
-  let database: Awaited<ReturnType<typeof cloneDatabase>>;
-  let cable: Cable;
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeEach(async () => {
-    database = await cloneDatabase();
-    smtp = await startSmtp();
-    const laid = await layCableTo(database.url);
-    cable = laid;
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url, databaseUrl: laid.url });
-  }, 60_000);
-  afterEach(async () => {
-    await instance.close();
-    await smtp.close();
-    await cable.close();
-    await database.drop();
-  }, 90_000);
-
-  it('is worked with again, once every connection has died in silence and new ones work', async () => {
-    await writeMany(instance, { people: 20, brands });
-    await until(async () => smtp.handedOver.length > 20, 'letters in the air');
-    cable.freeze();
-    await until(async () => (await accepted()) === 100, 'all letters', inTime);
-    await writeMany(instance, { people: 2, brands });
-    await until(async () => (await accepted()) === 110, 'more letters', inTime);
-    await untilReadiness(instance, ({ status }) => status === 'ok');
-    expect(await stateCounts(instance)).toEqual({ accepted: 110 });
-    expect(sentTwice(smtp)).toEqual([]);
-  }, 300_000);
-
-  const accepted = async () =>
-    (await stateCounts(instance).catch(() => ({}) as Record<string, number>)).accepted;
 });
 
 /** A letter stored as a draft by a form that was refused: its answer was lost, and the person sends it again. */
