@@ -13,6 +13,7 @@ import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
 import { openTakenBack } from './hold/taken-back.ts';
 import { confirmLetters } from './letters/confirm-letters.ts';
+import { lookBack } from './letters/look-back.ts';
 import { type Written, writeLetters } from './letters/write-letters.ts';
 import { loadLocales } from './locale/locale.ts';
 import type { Logger } from './log.ts';
@@ -59,6 +60,8 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
     }
 
     const vault = createVault(config.appKeys ?? (await ownMasterKeys(config.dataDir)));
+    const takenBack = openTakenBack(database, config.dataDir, log);
+    if (config.roles.length > 0) await lookBack({ database, vault, log }, config);
     if (config.seed) await database.transaction((transaction) => seedFirstCampaign(transaction, vault));
     return {
       config,
@@ -71,7 +74,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
       locales: await loadLocales(localeFolder),
       wordings: openWordings(database),
       hint: createHint(database),
-      takenBack: openTakenBack(config.dataDir, log),
+      takenBack,
       /** Stores letters and, once their address is confirmed, makes them ready; many visitors at a time. */
       writeLetters: gather((all: Written[]) => writeLetters(database, vault, all), atOnce),
       confirmLetters: gather((tokens: string[]) => confirmLetters(database, vault, tokens), atOnce),

@@ -83,7 +83,7 @@ export function startWriting({ url, vault, letters, seed, mayWrite }: Options): 
   const random = seeded(seed);
   const database = openDatabase(url, 4);
   const hint = createHint(database);
-  const takenBack = { note: async () => {} }; // no backup is restored here
+  const takenBack = { note: async () => {}, raise: async () => {} }; // no backup is restored here
   // as createContext does it
   const write = gather((all: Written[]) => writeLetters(database, vault, all), 32);
   const confirm = gather((tokens: string[]) => confirmLetters(database, vault, tokens), 32);

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { ExpectedError } from '../expected.ts';
 import { type HighWater, openHighWater } from '../hold/high-water.ts';
 import { liftHold, readStanding, reasons, type Standing, startHold } from '../hold/hold.ts';
-import { judge } from '../hold/mark.ts';
+import { hasLetters, judge } from '../hold/mark.ts';
 import { type Reconciled, reconcileLetters, surveyLetters } from '../letters/reconcile.ts';
 import { readAccepted } from '../letters/relay-log.ts';
 import { misused } from './arguments.ts';
@@ -98,6 +98,7 @@ async function look({ database }: Context, highWater: HighWater): Promise<Standi
   const standing = await readStanding(database);
   const verdict = judge(outside, standing);
   if (verdict === 'well' || verdict === 'unmarked') return standing;
+  if (verdict === 'other database' && !(await hasLetters(database))) return standing;
   await startHold(database, verdict, outside.marks.get(standing.id) ?? 0);
   return readStanding(database);
 }

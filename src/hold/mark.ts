@@ -1,4 +1,4 @@
-import { type Database, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 import { ExpectedError } from '../expected.ts';
 import type { Logger } from '../log.ts';
 import { type HighWater, type Outside, openHighWater } from './high-water.ts';
@@ -43,6 +43,11 @@ export function judge({ marks, restored }: Outside, { id, mark }: Pick<Standing,
 
 const someLetter = statement('select from letter limit 1');
 
+/** A database without letters can have forgotten none. */
+export async function hasLetters(db: Queryable): Promise<boolean> {
+  return (await db.row(someLetter)) !== undefined;
+}
+
 /**
  * Compares the database with the mark outside, and puts it on hold when it was restored.
  *
@@ -57,7 +62,7 @@ export async function openMark(
   const standing = await readStanding(database);
   const verdict = judge(outside, standing);
   if (verdict === 'other database') {
-    if (await database.row(someLetter)) throw foreign(highWater.folder);
+    if (await hasLetters(database)) throw foreign(highWater.folder);
     log.warn(
       'the high-water mark here is that of another database; this one is new, and gets a mark of its own',
     );
@@ -67,10 +72,20 @@ export async function openMark(
       'there was no high-water mark here: whether the database is an old one cannot be told by this worker',
     );
   const known = Math.max(outside.marks.get(standing.id) ?? 0, standing.mark);
-  if (verdict === 'older' || verdict === 'restored') await startHold(database, verdict, known);
+  await holdIfOld(database, highWater);
   await highWater.write(standing.id, known);
   if (outside.restored) await highWater.forgetRestore();
   return keepMark({ database, log, highWater, instance: standing.id, known });
+}
+
+/** Puts a database on hold that was restored. @returns whether it is on hold, for this reason or another one */
+export async function holdIfOld(db: Queryable, highWater: HighWater): Promise<boolean> {
+  const outside = await highWater.read();
+  const standing = await readStanding(db);
+  const verdict = judge(outside, standing);
+  const isOld = verdict === 'older' || verdict === 'restored';
+  if (isOld) await startHold(db, verdict, outside.marks.get(standing.id));
+  return isOld || standing.hold !== undefined;
 }
 
 function foreign(folder: string): ExpectedError {

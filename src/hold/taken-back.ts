@@ -1,16 +1,21 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Queryable } from '../db/database.ts';
 import { codeOf, ExpectedError } from '../expected.ts';
 import type { Logger } from '../log.ts';
+import { openHighWater } from './high-water.ts';
+import { raiseMark, readStanding } from './hold.ts';
 
 /**
  * What people took back, written down outside the database as well: an old backup knows nothing of it, and must
  * bring neither erased people back nor cancelled letters on their way. Hashes only; a file for each day.
  */
 export type TakenBack = {
-  /** Never fails: who wants to be erased is erased, though it may be forgotten by a backup. */
+  /** Before it is done. Never fails: who wants to be erased is erased, though a backup may bring them back. */
   note(what: What, name: Buffer | string): Promise<void>;
+  /** After it was done: raises the mark, since a database that knows nothing of it is old. Never fails. */
+  raise(): Promise<void>;
 };
 
 export type What = 'erased' | 'cancelled';
@@ -20,8 +25,9 @@ const days = 60;
 
 const folderOf = (dataDir: string) => join(dataDir, 'taken-back');
 
-export function openTakenBack(dataDir: string, log: Logger): TakenBack {
+export function openTakenBack(db: Queryable, dataDir: string, log: Logger): TakenBack {
   const folder = folderOf(dataDir);
+  const highWater = openHighWater(dataDir);
   return {
     async note(what, name) {
       try {
@@ -36,6 +42,15 @@ export function openTakenBack(dataDir: string, log: Logger): TakenBack {
         await dropOld(folder);
       } catch (error) {
         log.error({ err: error }, 'what somebody took back could not be noted outside the database');
+      }
+    },
+    async raise() {
+      try {
+        const { id } = await readStanding(db);
+        const mark = await raiseMark(db, id, 0);
+        if (mark !== undefined) await highWater.write(id, mark);
+      } catch (error) {
+        log.error({ err: error }, 'the high-water mark could not be raised for what somebody took back');
       }
     },
   };

@@ -55,7 +55,8 @@ const forgetFingerprints = statement(`
 
 const forgetAdvocate = statement('delete from advocate where id = $1');
 
-type Parts = { database: Database; vault: Vault; takenBack: TakenBack };
+type Core = { database: Database; vault: Vault };
+type Parts = Core & { takenBack: TakenBack };
 
 /**
  * Takes back letters that have not been handed over: one, or all of them. The person may then write to those
@@ -69,11 +70,15 @@ export async function cancelLetters(
   token: string,
   handle?: string,
 ): Promise<number | undefined> {
-  return parts.database.transaction(async (transaction) => {
+  const cancelled = await parts.database.transaction(async (transaction) => {
     await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
-    return advocate && cancelWaiting(parts, transaction, advocate, handle);
+    const taken = advocate && (await cancelWaiting(parts, transaction, advocate, handle));
+    for (const { message_id } of taken ?? []) await parts.takenBack.note('cancelled', message_id);
+    return taken?.length;
   });
+  if (cancelled) await parts.takenBack.raise();
+  return cancelled;
 }
 
 /**
@@ -84,7 +89,7 @@ export async function cancelLetters(
  * @returns false when the token is not known
  */
 export async function eraseAdvocate(parts: Parts, token: string): Promise<boolean> {
-  return parts.database.transaction(async (transaction) => {
+  const erased = await parts.database.transaction(async (transaction) => {
     await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     if (!advocate) return false;
@@ -92,10 +97,12 @@ export async function eraseAdvocate(parts: Parts, token: string): Promise<boolea
     await forget(parts, transaction, advocate);
     return true;
   });
+  if (erased) await parts.takenBack.raise();
+  return erased;
 }
 
 /** Forgets a person once more who is back from an old backup. */
-export async function eraseAgain(parts: Parts, advocateId: string): Promise<void> {
+export async function eraseAgain(parts: Core, advocateId: string): Promise<void> {
   await parts.database.transaction(async (transaction) => {
     await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findById, [advocateId]);
@@ -104,7 +111,7 @@ export async function eraseAgain(parts: Parts, advocateId: string): Promise<void
 }
 
 /** Cancels a letter once more that is back from an old backup. */
-export async function cancelAgain(parts: Parts, advocateId: string, handle: string): Promise<void> {
+export async function cancelAgain(parts: Core, advocateId: string, handle: string): Promise<void> {
   await parts.database.transaction(async (transaction) => {
     await transaction.rows(keepFromReleasing);
     const advocate = await transaction.row(findById, [advocateId]);
@@ -112,25 +119,24 @@ export async function cancelAgain(parts: Parts, advocateId: string, handle: stri
   });
 }
 
-async function forget(parts: Parts, transaction: Queryable, advocate: Row): Promise<void> {
+async function forget(parts: Core, transaction: Queryable, advocate: Row): Promise<void> {
   await cancelWaiting(parts, transaction, advocate);
   await transaction.rows(forgetAdvocate, [advocate.id]);
   await stripOrphans(transaction);
 }
 
 async function cancelWaiting(
-  { vault, takenBack }: Parts,
+  { vault }: Core,
   transaction: Queryable,
   advocate: Row,
   handle?: string,
-): Promise<number> {
+): Promise<{ message_id: string }[]> {
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
-  for (const { message_id } of cancelled) await takenBack.note('cancelled', message_id);
   if (cancelled.length > 0 && advocate.fingerprint_key) {
     const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };
     const brandIds = cancelled.map(({ brand_id }) => brand_id);
     const marks = fingerprints(vault, { slug: advocate.slug, key }, openAddress(vault, advocate), brandIds);
     await transaction.rows(forgetFingerprints, [advocate.campaign_id, marks]);
   }
-  return cancelled.length;
+  return cancelled;
 }

@@ -1,5 +1,4 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
-import type { TakenBack } from '../hold/taken-back.ts';
 import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { confirmLetters } from './confirm-letters.ts';
@@ -127,7 +126,7 @@ const atOnce = 1000;
  * them, unknown where nobody can tell. It may be broken off and run again; sending must be on hold.
  */
 export async function reconcileLetters(
-  parts: { database: Database; vault: Vault; takenBack: TakenBack },
+  parts: { database: Database; vault: Vault },
   dataDir: string,
   { accepted, complete }: Known,
 ): Promise<Reconciled> {

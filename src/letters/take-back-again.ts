@@ -1,5 +1,5 @@
 import { type Database, statement } from '../db/database.ts';
-import { readTakenBack, type TakenBack } from '../hold/taken-back.ts';
+import { readTakenBack } from '../hold/taken-back.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { cancelAgain, eraseAgain } from './cancel-letters.ts';
@@ -19,7 +19,7 @@ const cancelled = statement<{ advocate_id: string; message_id: string }>(`
  * @returns how many there were
  */
 export async function takeBackAgain(
-  parts: { database: Database; vault: Vault; takenBack: TakenBack },
+  parts: { database: Database; vault: Vault },
   dataDir: string,
 ): Promise<{ erased: number; cancelled: number }> {
   const { database } = parts;
