@@ -4,6 +4,7 @@ import { createMailer, type Mailer } from '../src/mail/mailer.ts';
 import { guardRecipients } from '../src/mail/recipients.ts';
 import { lettersInTheAir } from './send-bundle.ts';
 import { noticesAtOnce } from './send-notice.ts';
+import { repliesAtOnce } from './send-reply.ts';
 
 /**
  * One mailer for all that a worker sends, since what a relay allows holds for letters and notices together.
@@ -16,7 +17,7 @@ export async function openMailer({ config, smtpUrl, log }: Context): Promise<Mai
     url: smtpUrl as string,
     guard: guardRecipients(config.mailRecipients),
     sign: dkim && createSigner(await readSigningKey(dkim.keyFile), dkim.selector),
-    connections: lettersInTheAir + noticesAtOnce,
+    connections: lettersInTheAir + noticesAtOnce + repliesAtOnce,
     log,
   });
 }

@@ -24,6 +24,7 @@ export type Queues = {
   singles: JobQueue;
   bundles: JobQueue;
   notices: JobQueue;
+  replies: JobQueue;
   /** Nothing can be put into it. */
   isLost(): boolean;
   /** It was lost just now, or is. */
@@ -63,16 +64,18 @@ export async function openQueues(
   await atMost(probing, probe());
 
   const open = (name: string) => openJobQueue(name, { backend, complain, isLost: () => lost });
-  const [singles, bundles, notices] = [open('singles'), open('bundles'), open('notices')];
+  const [singles, bundles] = [open('singles'), open('bundles')];
+  const [notices, replies] = [open('notices'), open('replies')];
   return {
     singles,
     bundles,
     notices,
+    replies,
     isLost: () => lost,
     wasLost: () => lost || performance.now() - lostAt < remembered,
     async close() {
       clearInterval(probes);
-      await Promise.all([singles.close(), bundles.close(), notices.close()]);
+      await Promise.all([singles.close(), bundles.close(), notices.close(), replies.close()]);
       await backend.close();
     },
   };

@@ -5,6 +5,7 @@ import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
 import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
+import { dueReplies } from '../src/replies/reply-queue.ts';
 import { type Loop, startLoop } from './loop.ts';
 import type { Job, Queues } from './queue.ts';
 
@@ -36,6 +37,7 @@ export function startRelease({ database, log }: Context, queues: Queues, mark: M
       if (standing.hold || (await mark.isLost())) return; // what waits, waits
       await addBundles(queues, await releaseLetters(database));
       await queues.notices.add(await dueNotices(database));
+      await queues.replies.add(await dueReplies(database));
     },
     { interval: 1000, gap: 500, onError },
   );

@@ -8,6 +8,7 @@ import { openQueues } from './queue.ts';
 import { startRelease } from './release.ts';
 import { startSendingBundles } from './send-bundle.ts';
 import { startSendingNotices } from './send-notice.ts';
+import { startSendingReplies } from './send-reply.ts';
 import { startTidying } from './tidy.ts';
 
 /**
@@ -27,6 +28,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const stopping = new AbortController();
 
   const notices = startSendingNotices(context, queues.notices, mailer);
+  const replies = startSendingReplies(context, queues.replies, mailer);
   const bundles = startSendingBundles(context, queues, {
     workerId,
     mark,
@@ -50,7 +52,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
       stopping.abort();
       await hints.close();
       await Promise.all([release.stop(), tidying.stop()]);
-      await Promise.all([bundles.close(), notices.close()]);
+      await Promise.all([bundles.close(), notices.close(), replies.close()]);
       await mailer.close();
       await mark.close();
       await retireWorker(database, workerId);

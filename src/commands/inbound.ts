@@ -32,7 +32,7 @@ export const inbound: Command = {
       return badData;
     }
     if (raw.length > inboundLimits.size) {
-      say('The mail is larger than a megabyte.');
+      say(`The mail is larger than ${inboundLimits.size / 1024 / 1024} megabytes.`);
       return badData;
     }
     const receiving = { database, vault, log, mailDomain: config.mailDomain };

@@ -6,15 +6,19 @@ create type contact_health as enum ('good', 'suspended');
 
 create type contact_kind as enum ('email', 'form', 'post');
 
-create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied', 'doubted');
+create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied', 'doubted', 'replied', 'answered');
 
 create type identity as enum ('named', 'described', 'counted');
 
 create type letter_state as enum ('draft', 'held', 'ready', 'queued', 'sending', 'deferred', 'unknown', 'accepted', 'delivered', 'rejected', 'bounced', 'abandoned', 'cancelled', 'expired');
 
-create type notice_kind as enum ('confirm');
+create type notice_kind as enum ('confirm', 'answer');
 
 create type notice_state as enum ('waiting', 'sending', 'accepted', 'rejected', 'abandoned');
+
+create type reply_direction as enum ('from brand', 'from advocate');
+
+create type reply_state as enum ('kept', 'draft', 'waiting', 'sending', 'accepted', 'rejected', 'abandoned', 'unknown', 'bounced');
 
 create table advocate (
   id bigint generated always as identity not null,
@@ -292,6 +296,45 @@ comment on column receiver.since is 'when it began';
 comment on column receiver.strikes is 'letters in a row that were put off with another reply than 421, while letters still go';
 comment on column receiver.backoff is 'seconds between two probes; null: letters still go';
 comment on column receiver.probe_at is 'no letter goes before this time, and then one';
+
+create table reply (
+  id bigint generated always as identity not null,
+  handle text not null,
+  letter_id bigint not null,
+  advocate_id bigint not null,
+  answers_id bigint,
+  direction reply_direction not null,
+  automatic boolean default false not null,
+  at timestamp with time zone default now() not null,
+  state reply_state not null,
+  state_at timestamp with time zone default now() not null,
+  due_at timestamp with time zone default now() not null,
+  first_tried_at timestamp with time zone,
+  tries smallint default 0 not null,
+  digest bytea not null,
+  content bytea not null,
+  cargo bytea,
+  constraint reply_handle_key UNIQUE (handle),
+  constraint reply_letter_id_digest_key UNIQUE (letter_id, digest),
+  constraint reply_pkey PRIMARY KEY (id),
+  constraint reply_advocate_id_fkey FOREIGN KEY (advocate_id) REFERENCES advocate(id) ON DELETE CASCADE,
+  constraint reply_answers_id_fkey FOREIGN KEY (answers_id) REFERENCES reply(id) ON DELETE SET NULL,
+  constraint only_answers_are_drafted CHECK (((state <> 'draft'::reply_state) OR (direction = 'from advocate'::reply_direction))),
+  constraint only_what_a_brand_wrote_is_kept CHECK (((state <> 'kept'::reply_state) OR (direction = 'from brand'::reply_direction))),
+  constraint reply_handle_check CHECK ((handle ~ '^[0-9a-f]{20}$'::text))
+);
+CREATE INDEX reply_answered ON public.reply USING btree (answers_id) WHERE (answers_id IS NOT NULL);
+CREATE INDEX reply_of_advocate ON public.reply USING btree (advocate_id);
+CREATE INDEX reply_sending ON public.reply USING btree (state_at) WHERE (state = 'sending'::reply_state);
+CREATE INDEX reply_waiting ON public.reply USING btree (due_at) WHERE (state = 'waiting'::reply_state);
+comment on table reply is 'mail between a brand and an advocate after the letter; goes with the advocate''s row';
+comment on column reply.handle is 'random: in its Message-ID and its aliases; names the row for the encryption';
+comment on column reply.answers_id is 'from advocate: the brand''s mail that it answers';
+comment on column reply.automatic is 'from brand: a machine wrote it, or it came round to us again; never passed on';
+comment on column reply.state is 'kept: shown and not passed on; draft: waits for its writer; the rest: how passing it on stands';
+comment on column reply.digest is 'the same mail, or the same form, is one reply';
+comment on column reply.content is 'encrypted under the advocate''s data key: who, subject, text, names of attachments';
+comment on column reply.cargo is 'encrypted likewise: the attachments that are passed on, and only until they are';
 
 create table storage_check (
   one boolean default true not null,

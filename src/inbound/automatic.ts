@@ -1,3 +1,4 @@
+import { hopMark } from '../replies/marks.ts';
 import { field } from './fields.ts';
 import type { Mail } from './read-mail.ts';
 import type { Rule } from './rule.ts';
@@ -9,6 +10,11 @@ const has = (name: string) => (mail: Mail) => mail.header.has(name);
 
 /** Each of these is put on by a machine that answers, and by nobody else. */
 export const certainSigns: readonly Sign[] = [
+  {
+    name: hopMark,
+    source: 'put on by Outspoken on what it passes on, so that nothing is passed on twice',
+    on: has(hopMark.toLowerCase()),
+  },
   {
     name: 'Auto-Submitted: auto-replied',
     source: 'RFC 3834 section 5',

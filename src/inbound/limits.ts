@@ -3,7 +3,7 @@
  * waits. Addresses of computers are kept in memory for the window and nowhere else.
  */
 export type InboundLimits = {
-  /** Bytes of one message; RFC 5321 section 4.5.3.1.7 asks for 64 KB at least, reports are far below a megabyte. */
+  /** Bytes of one message: an answer with its attachments, which grow by a third on the way. */
   size: number;
   /** Recipients of one message: a report has one. */
   recipients: number;
@@ -21,9 +21,9 @@ export type InboundLimits = {
 const minute = 60_000;
 
 export const inboundLimits: InboundLimits = {
-  size: 1024 * 1024,
+  size: 5 * 1024 * 1024,
   recipients: 10,
-  connections: 100,
+  connections: 50,
   connectionsPerClient: 20,
   // A relay hands over the reports of a whole campaign; guessing addresses is what nobody does in earnest.
   perMinute: { connections: 600, messages: 3000, strangers: 60 },

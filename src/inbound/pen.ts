@@ -6,7 +6,8 @@ import type { Unclear } from './verdict.ts';
 /** Why a mail waits for a person. */
 export type PenReason =
   | Unclear
-  | 'reply'
+  /** The letter has brought more replies than are kept for it. */
+  | 'too many replies'
   | 'postmaster'
   | 'abuse'
   /** It speaks of another message than the letter whose address it came to. */

@@ -5,11 +5,13 @@ import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
 import { classify } from './classify.ts';
 import { type Penned, type PenReason, putIntoPen } from './pen.ts';
-import { digestOf, readMail } from './read-mail.ts';
+import { digestOf, type Mail, readMail } from './read-mail.ts';
 import type { Recipient } from './recipient.ts';
 import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
 import type { Facts } from './rule.ts';
+import { type Answered, takeAnswer } from './take-answer.ts';
 import { takeReply } from './take-reply.ts';
+import { takeReturn } from './take-return.ts';
 import type { Report, Verdict } from './verdict.ts';
 
 export type Receiving = { database: Database; vault: Vault; log: Logger; mailDomain: string };
@@ -18,7 +20,7 @@ export type Receiving = { database: Database; vault: Vault; log: Logger; mailDom
 export type Incoming = { recipient: Recipient; raw: Buffer } & Facts;
 
 /** What became of it. */
-export type Received = Recorded | Penned;
+export type Received = Recorded | Penned | Answered | Awaited<ReturnType<typeof takeReturn>>;
 
 /** Whether it must be brought again; everything else is taken care of, and committed. */
 export function mustComeAgain({ kind }: Received): boolean {
@@ -37,7 +39,7 @@ export async function receiveMail(receiving: Receiving, incoming: Incoming): Pro
   const mail = await readMail(incoming.raw);
   const verdict: Verdict = mail ? classify(mail, incoming) : { kind: 'unclear', reason: 'unreadable' };
   for (;;) {
-    const received = await file(receiving, incoming, verdict);
+    const received = await file(receiving, incoming, verdict, mail);
     if (received.kind !== 'too early' || performance.now() > deadline) {
       logReceived(receiving, verdict, received);
       return received;
@@ -46,7 +48,12 @@ export async function receiveMail(receiving: Receiving, incoming: Incoming): Pro
   }
 }
 
-async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict): Promise<Received> {
+async function file(
+  receiving: Receiving,
+  incoming: Incoming,
+  verdict: Verdict,
+  mail?: Mail,
+): Promise<Received> {
   const { recipient, raw } = incoming;
   const handle = 'handle' in recipient ? recipient.handle : undefined;
   const digest = digestOf(raw);
@@ -57,15 +64,25 @@ async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict):
     return recorded.kind === 'impossible' ? pen('impossible') : recorded;
   };
 
-  if (verdict.kind === 'complaint') {
+  if (verdict.kind === 'complaint' && !('reply' in recipient)) {
     const about = handle ?? signedHandle(receiving, verdict.about);
     return about === undefined ? pen('abuse') : record(about, 'complained');
   }
+  if ('reply' in recipient) {
+    // what comes to these may hold an advocate's address: no person shall read it
+    const { reply } = recipient;
+    return recipient.kind === 'answer alias'
+      ? takeAnswer(receiving, { raw, digest, verdict, reply })
+      : takeReturn(receiving.database, reply, verdict);
+  }
   if (!('handle' in recipient)) return pen(recipient.kind);
-  if (verdict.kind === 'unclear') return pen(verdict.reason);
-  if (verdict.kind === 'reply') return takeReply(receiving, { handle: recipient.handle, raw, digest });
-  if (verdict.kind === 'automatic reply') return record(recipient.handle, 'auto_replied');
-  if (recipient.kind !== 'return path') return pen('unsigned address');
+  if (verdict.kind === 'unclear' || !mail) return pen('reason' in verdict ? verdict.reason : 'unreadable');
+  if (verdict.kind === 'reply' || verdict.kind === 'automatic reply') {
+    const automatic = verdict.kind === 'automatic reply';
+    const taken = await takeReply(receiving, { handle: recipient.handle, mail, raw, digest, automatic });
+    return taken.kind === 'impossible' ? pen('impossible') : taken;
+  }
+  if (verdict.kind !== 'report' || recipient.kind !== 'return path') return pen('unsigned address');
   if (contradicts(verdict, recipient.handle)) return pen('contradiction');
   return record(recipient.handle, verdict.action, verdict);
 }

@@ -1,10 +1,12 @@
 import { type Queryable, statement } from '../db/database.ts';
-import { readReplyAlias, readReturnPath } from '../letters/alias.ts';
+import { readAnswerAlias, readReplyAlias, readReplyReturnPath, readReturnPath } from '../letters/alias.ts';
 import type { Vault } from '../people/vault.ts';
 
 /** An address of ours that takes mail. */
 export type Recipient =
   | { kind: 'return path' | 'reply alias'; handle: string }
+  /** Of a reply that was passed on: where the advocate answers it, and where its bounces come. */
+  | { kind: 'answer alias' | 'reply return path'; reply: string }
   /** Whoever sends mail has these (RFC 5321 section 4.5.1, RFC 2142 sections 2 and 5). */
   | { kind: 'postmaster' | 'abuse' };
 
@@ -17,7 +19,14 @@ export const hasHandle = `message_id = any (array(select $1 || '@' || domain fro
 const isOurs = statement<{ ours: boolean }>(`
   select $1 = $2 or exists (select from campaign where mail_domain = $1) as ours`);
 
+/** Whether mail goes out in the name of this domain. */
+export async function isOurDomain(db: Queryable, domain: string, mailDomain: string): Promise<boolean> {
+  return (await db.row(isOurs, [domain.toLowerCase(), mailDomain]))?.ours ?? false;
+}
+
 const isThere = statement(`select 1 as one from letter where ${hasHandle}`);
+
+const isReply = statement('select 1 as one from reply where handle = $1');
 
 type Parts = { database: Queryable; vault: Vault; mailDomain: string };
 
@@ -31,10 +40,15 @@ export async function findRecipient(
 ): Promise<Recipient | undefined> {
   const [, local = '', domain = ''] = /^([^@]+)(?:@([^@]+))?$/.exec(address.trim().toLowerCase()) ?? [];
   if (local === 'postmaster' && domain === '') return { kind: 'postmaster' };
-  if (!(await database.row(isOurs, [domain, mailDomain]))?.ours) return undefined;
+  if (!(await isOurDomain(database, domain, mailDomain))) return undefined;
   if (local === 'postmaster' || local === 'abuse') return { kind: local };
   const returning = readReturnPath(vault, address, new Date());
   if (returning) return { kind: 'return path', handle: returning };
+  const bounced = readReplyReturnPath(vault, address, new Date());
+  if (bounced) return { kind: 'reply return path', reply: bounced };
+  const answers = readAnswerAlias(vault, address);
+  if (answers)
+    return (await database.row(isReply, [answers])) ? { kind: 'answer alias', reply: answers } : undefined;
   const answered = readReplyAlias(address);
   if (!answered || !(await database.row(isThere, [answered, mailDomain]))) return undefined;
   return { kind: 'reply alias', handle: answered };

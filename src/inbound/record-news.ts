@@ -1,12 +1,12 @@
 import { countFailures, forgetFailures } from '../brands/contact-health.ts';
-import { type Database, statement } from '../db/database.ts';
-import type { LetterState } from '../letters/letter.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
+import type { LetterId, LetterState } from '../letters/letter.ts';
 import { appendNews, moveLetters } from '../letters/move.ts';
 import { hasHandle } from './recipient.ts';
 import type { Action } from './verdict.ts';
 
 /** What mail can tell about a letter. */
-export type Topic = Action | 'complained' | 'auto_replied';
+export type Topic = Action | 'complained' | 'auto_replied' | 'replied';
 
 /** What is written down beside it. */
 export type Told = { code?: number; host?: string; response?: string; hard?: boolean };
@@ -21,6 +21,11 @@ export type Recorded =
   | { kind: 'too early' }
   /** As far as we know, no server has had the letter. */
   | { kind: 'impossible'; letter: string };
+
+// Whoever erases locks the person before the letters: in another order, each would wait for the other.
+const lockPerson = statement(`
+  select advocate.id from letter join advocate on advocate.id = advocate_id
+  where ${hasHandle} for key share of advocate`);
 
 const lock = statement<{ id: string; state: LetterState }>(
   `select id::text, state from letter where ${hasHandle} for update`,
@@ -68,6 +73,7 @@ const effects = {
   delayed: append('delayed'),
   complained: append('complained'),
   auto_replied: append('auto_replied'),
+  replied: append('replied'),
 } satisfies Record<Topic, unknown>;
 
 export type Mailed = { handle: string; mailDomain: string; digest: Buffer };
@@ -75,14 +81,18 @@ export type Mailed = { handle: string; mailDomain: string; digest: Buffer };
 /**
  * Writes down what a mail tells about a letter: its moves and its events, all or nothing. The same mail again
  * changes nothing, and neither does one that comes too late to matter.
+ *
+ * @param keep does what else belongs to it, in the same transaction
  */
 export async function recordNews(
   db: Database,
   { handle, mailDomain, digest }: Mailed,
   topic: Topic,
   { code, host, response, hard = false }: Told = {},
+  keep?: (transaction: Queryable, letter: LetterId) => Promise<void>,
 ): Promise<Recorded> {
   return db.transaction(async (transaction) => {
+    if (keep) await transaction.rows(lockPerson, [handle, mailDomain]);
     const letter = await transaction.row(lock, [handle, mailDomain]);
     if (!letter) return { kind: 'gone' };
     if (letter.state === 'sending') return { kind: 'too early' };
@@ -91,6 +101,7 @@ export async function recordNews(
     const said = [letter.id, code ?? null, host ?? null, response ?? null];
     if (letter.state === 'unknown') await transaction.rows(accept, said);
     await transaction.rows(effects[topic], topic === 'failed' ? [...said, hard] : said);
+    await keep?.(transaction, letter.id);
     return { kind: 'recorded', letter: letter.id };
   });
 }

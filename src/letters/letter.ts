@@ -45,7 +45,15 @@ export const moves = {
 } as const satisfies Record<string, { from: readonly LetterState[]; to: LetterState; event: string }>;
 
 /** What is told about a letter that stays where it is. */
-export const news = ['relayed', 'expanded', 'delayed', 'complained', 'auto_replied'] as const;
+export const news = [
+  'relayed',
+  'expanded',
+  'delayed',
+  'complained',
+  'auto_replied',
+  'replied',
+  'answered',
+] as const;
 
 export type Move = keyof typeof moves;
 export type News = (typeof news)[number];

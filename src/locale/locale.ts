@@ -21,6 +21,8 @@ export type Locale = {
   moment(date: Date): string;
   stamp(date: Date): string;
   list(items: readonly string[]): string;
+  /** How large a file is: `12 kB`. */
+  size(bytes: number): string;
 };
 
 export type Locales = {
@@ -79,6 +81,8 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     timeZoneName: 'short',
   });
   const list = new Intl.ListFormat(formatting, { type: 'conjunction' });
+  const kilobytes = unit(formatting, 'kilobyte', 0);
+  const megabytes = unit(formatting, 'megabyte', 1);
   return {
     language,
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
@@ -97,7 +101,15 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     moment: (date) => moment.format(date),
     stamp: (date) => stamp.format(date),
     list: (items) => list.format(items),
+    size: (bytes) =>
+      bytes < 1_000_000
+        ? kilobytes.format(Math.max(1, Math.round(bytes / 1000)))
+        : megabytes.format(bytes / 1_000_000),
   };
+}
+
+function unit(language: string, name: string, maximumFractionDigits: number): Intl.NumberFormat {
+  return new Intl.NumberFormat(language, { style: 'unit', unit: name, maximumFractionDigits });
 }
 
 /** Nested objects to dotted keys. */

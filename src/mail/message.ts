@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import libmime from 'libmime';
 import libqp from 'libqp';
 
@@ -14,7 +15,12 @@ export type Content = {
   language: string;
   /** Mail that nobody typed says so, and keeps vacation replies away (RFC 3834 section 5). */
   autoSubmitted?: 'auto-generated';
+  /** Further headers of our own, by their names; ASCII. */
+  marks?: Record<string, string>;
+  attachments?: readonly Attachment[];
 };
+
+export type Attachment = { name: string; type: string; bytes: Buffer };
 
 /** What is a message's own. */
 export type Stamp = {
@@ -23,6 +29,8 @@ export type Stamp = {
   date: Date;
   /** A bare address. */
   replyTo?: string;
+  /** Message-IDs of the thread, without angle brackets; the last is the one that this answers. */
+  thread?: readonly string[];
 };
 
 export type Message = Content & Stamp;
@@ -31,7 +39,7 @@ export type Message = Content & Stamp;
 export type Prepared = { head: string; tail: string };
 
 /**
- * The bytes of a message (RFC 5322, MIME) with one text part. Headers are ASCII, folded at 76; the text is
+ * The bytes of a message (RFC 5322, MIME) with one text part, and attachments after it. Headers are ASCII, folded at 76; the text is
  * quoted-printable or base64, whichever is shorter, so that no relay has a reason to touch it.
  *
  * @throws Error on a control character in a header or a non-ASCII address: callers validate, this refuses
@@ -42,28 +50,71 @@ export function encodeMessage(message: Message): Buffer {
 
 /** The dear part of encoding, which letters with the same words share. */
 export function prepareMessage(content: Content): Prepared {
-  const body = encodeText(content.text);
+  const body = encodeBody(content);
   const head = [
     `From: ${encodeMailbox(content.from)}`,
     `To: ${encodeMailbox(content.to)}`,
     `Subject: ${encodeUnstructured(content.subject)}`,
     ...(content.autoSubmitted ? [`Auto-Submitted: ${content.autoSubmitted}`] : []),
+    ...Object.entries(content.marks ?? {}).map(([name, value]) => `${name}: ${encodeUnstructured(value)}`),
     'MIME-Version: 1.0',
-    'Content-Type: text/plain; charset=utf-8',
-    `Content-Language: ${content.language}`,
-    `Content-Transfer-Encoding: ${body.encoding}`,
+    ...body.head,
   ];
   return { head: head.map(fold).join(''), tail: `\r\n${body.encoded}` };
 }
 
 /** The bytes of prepared content as this one message. */
-export function stampMessage({ head, tail }: Prepared, { messageId, date, replyTo }: Stamp): Buffer {
+export function stampMessage(
+  { head, tail }: Prepared,
+  { messageId, date, replyTo, thread = [] }: Stamp,
+): Buffer {
+  const ids = thread.map((id) => `<${messageIdIn(id)}>`);
   const own = [
+    ...(ids.length > 0 ? [`In-Reply-To: ${ids.at(-1)}`, `References: ${ids.join(' ')}`] : []),
     ...(replyTo ? [`Reply-To: ${plainAddress(replyTo)}`] : []),
     `Date: ${dateHeader(date)}`,
     `Message-ID: <${plainAddress(messageId)}>`,
   ];
   return Buffer.from(head + own.map(fold).join('') + tail, 'latin1');
+}
+
+type Body = { head: string[]; encoded: string };
+
+function encodeBody({ text, language, attachments = [] }: Content): Body {
+  const { encoding, encoded } = encodeText(text);
+  const head = [
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Language: ${language}`,
+    `Content-Transfer-Encoding: ${encoding}`,
+  ];
+  if (attachments.length === 0) return { head, encoded };
+  // RFC 2046 section 5.1.1: must stand in no part; neither encoding can begin a line with "=_"
+  const boundary = `=_${randomBytes(18).toString('hex')}`;
+  const parts = [{ head, encoded }, ...attachments.map(encodeAttachment)].map(
+    (part) => `--${boundary}\r\n${part.head.map(fold).join('')}\r\n${part.encoded}\r\n`,
+  );
+  return {
+    head: [`Content-Type: multipart/mixed; boundary="${boundary}"`],
+    encoded: `${parts.join('')}--${boundary}--\r\n`,
+  };
+}
+
+/** To be saved rather than shown, as bytes that nobody on the way has a reason to touch. */
+function encodeAttachment({ name, type, bytes }: Attachment): Body {
+  if (!/^[a-z]+\/[a-z0-9.+-]+$/.test(type)) throw new Error('not a type for a header');
+  refuseControls(name);
+  // RFC 2231 where ASCII does not suffice
+  const fileName = libmime
+    .buildHeaderParam('filename', name, 50)
+    .map(({ key, value }) => `${key}=${/^[\w.%'-]+$/.test(value) ? value : JSON.stringify(value)}`);
+  return {
+    head: [
+      `Content-Type: ${type}`,
+      ['Content-Disposition: attachment', ...fileName].join('; '),
+      'Content-Transfer-Encoding: base64',
+    ],
+    encoded: bytes.toString('base64').replace(/.{76}/g, '$&\r\n'),
+  };
 }
 
 function fold(line: string): string {
@@ -109,6 +160,13 @@ function plainAddress(address: string): string {
   if (!/^[\x21-\x3b\x3d\x3f-\x7e]+@[a-z0-9.-]+$/i.test(address))
     throw new Error('not an address for a header');
   return address;
+}
+
+/** Those of others have more characters than addresses have, and none that could end the header. */
+function messageIdIn(id: string): string {
+  if (!/^[\x21-\x3b\x3d\x3f-\x7e]+@[\x21-\x3b\x3d\x3f-\x7e]+$/.test(id))
+    throw new Error('not a Message-ID for a header');
+  return id;
 }
 
 /** RFC 5322 section 3.3, in UTC. */

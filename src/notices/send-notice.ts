@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import Handlebars from 'handlebars';
 import { type Database, statement } from '../db/database.ts';
 import { going } from '../hold/hold.ts';
-import type { Locale, Locales } from '../locale/locale.ts';
+import type { Locales } from '../locale/locale.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import { encodeMessage } from '../mail/message.ts';
@@ -12,7 +9,7 @@ import { stoppedByGuard } from '../mail/recipients.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
 import { mintToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
-import { projectRoot } from '../root.ts';
+import { renderNotice } from './render.ts';
 
 export type NoticeSending = {
   database: Database;
@@ -28,8 +25,17 @@ export type NoticeSending = {
 /** Tries of one notice; after that the link would arrive too late to be wanted. */
 const mostTries = 12;
 
+type Kind = 'confirm' | 'answer';
+
+/** What a notice is about, in its subject; its text is the template of that name. */
+const subjects: Record<Kind, string> = {
+  confirm: 'notice.confirm.subject',
+  answer: 'notice.answer.subject',
+};
+
 type Claimed = Sealed & {
   id: string;
+  kind: Kind;
   tries: number;
   language: string;
   address: Buffer;
@@ -41,9 +47,9 @@ const claim = statement<Claimed>(`
   with claimed as (
     update notice set state = 'sending', state_at = now(), tries = tries + 1
     where id = $1 and state = 'waiting' and ${going}
-    returning id, advocate_id, tries
+    returning id, advocate_id, kind, tries
   )
-  select claimed.id::text, tries, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
+  select claimed.id::text, claimed.kind, tries, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
   from claimed
   join advocate on advocate.id = advocate_id
   join campaign on campaign.id = campaign_id`);
@@ -53,8 +59,8 @@ const record = statement(`
   where id = $1 and state = 'sending'`);
 
 /**
- * Sends one confirmation notice. Unlike a letter, a notice whose fate is unclear is sent again: two of the
- * same do no harm, and without one the person's letter would never leave.
+ * Sends one notice. Unlike a letter, a notice whose fate is unclear is sent again: two of the same do no harm, and
+ * without the one that asks for confirmation the person's letter would never leave.
  */
 export async function sendNotice(sending: NoticeSending, noticeId: string): Promise<void> {
   const { database, log } = sending;
@@ -94,8 +100,8 @@ async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: Notice
   const message = encodeMessage({
     from: { name: 'Outspoken', address: from },
     to: { name: '', address },
-    subject: locale.text('notice.confirm.subject'),
-    text: await render('confirm', locale, {
+    subject: locale.text(subjects[notice.kind]),
+    text: await renderNotice(notice.kind, locale, {
       link: `${publicUrl}/confirm/${openTokens(vault, notice).confirm}`,
     }),
     language: locale.language,
@@ -104,17 +110,4 @@ async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: Notice
     autoSubmitted: 'auto-generated',
   });
   return mailer.send({ from, to: address }, message);
-}
-
-const templates = new Map<string, HandlebarsTemplateDelegate>();
-
-async function render(name: string, locale: Locale, values: Record<string, string>): Promise<string> {
-  let template = templates.get(name);
-  if (!template) {
-    const source = await readFile(join(projectRoot, 'templates/notices', `${name}.hbs`), 'utf8');
-    template = Handlebars.compile(source, { noEscape: true, strict: true });
-    templates.set(name, template);
-  }
-  const t = (key: string, options: Handlebars.HelperOptions) => locale.text(key, options.hash);
-  return template(values, { helpers: { t } });
 }

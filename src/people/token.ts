@@ -15,3 +15,8 @@ export function hashToken(token: string): Buffer {
 export function looksLikeToken(text: string): boolean {
   return /^[A-Za-z0-9_-]{43}$/.test(text);
 }
+
+/** 80 random bits in hex, for what stands in addresses of ours. */
+export function mintHandle(): string {
+  return randomBytes(10).toString('hex');
+}

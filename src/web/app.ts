@@ -7,6 +7,15 @@ import { explain, tooMany } from './faults.ts';
 import { assets, neverStored, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
 import { createPages, languageCookie } from './page.ts';
+import {
+  draftAnswer,
+  dropAnswer,
+  editAnswer,
+  saveAnswer,
+  sendAnswer,
+  showAnswer,
+  writeAnswer,
+} from './public/answer.ts';
 import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } from './public/campaign.ts';
 import { confirm, sendMailAgain, showConfirmation, showWaiting } from './public/confirm.ts';
 import { health, readiness } from './public/health.ts';
@@ -84,6 +93,13 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.get('/r/:token/erase', askToErase(context, pages));
   app.post('/r/:token/erase', erase(context, pages));
   app.get('/erased', showErased(pages));
+  app.get('/r/:token/replies/:handle/answer', writeAnswer(context, pages));
+  app.post('/r/:token/replies/:handle/answer', draftAnswer(context, pages));
+  app.get('/r/:token/answers/:handle', showAnswer(context, pages));
+  app.get('/r/:token/answers/:handle/change', editAnswer(context, pages));
+  app.post('/r/:token/answers/:handle', saveAnswer(context, pages));
+  app.post('/r/:token/answers/:handle/send', sendAnswer(context, pages));
+  app.post('/r/:token/answers/:handle/drop', dropAnswer(context, pages));
 
   if (catcher) {
     app.use('/mail', onlyHere);

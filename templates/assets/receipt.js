@@ -11,17 +11,18 @@ if (place && news && 'EventSource' in window) {
     next.innerHTML = event.data;
     if (next.innerHTML.trim() === shown) return;
     shown = next.innerHTML.trim();
-    const open = new Map(
-      [...place.querySelectorAll('article')].map((one) => [one.id, one.querySelector('details').open]),
-    );
-    const focused = document.activeElement?.closest('article')?.id;
+    const folds = new Map([...place.querySelectorAll('details')].map(({ id, open }) => [id, open]));
+    const again = place.contains(document.activeElement) ? pathTo(document.activeElement) : [];
     place.replaceChildren(next.content);
-    for (const one of place.querySelectorAll('article')) {
-      if (open.has(one.id)) one.querySelector('details').open = open.get(one.id);
-      if (one.id === focused) one.querySelector('summary').focus({ preventScroll: true });
+    for (const one of place.querySelectorAll('details')) {
+      if (folds.has(one.id)) one.open = folds.get(one.id);
     }
+    const found = again.map((path) => place.querySelector(path)).find((one) => one !== null);
+    found?.focus({ preventScroll: true });
     // one sentence for those who hear the page: the letters themselves would be read out whole
-    news.textContent = place.querySelector('.progress-words').textContent;
+    news.textContent = [...place.querySelectorAll('.progress-words, .progress-replies')]
+      .map((one) => one.textContent)
+      .join(' ');
   });
 
   stream.addEventListener('gone', () => {
@@ -30,4 +31,12 @@ if (place && news && 'EventSource' in window) {
   });
 
   document.querySelector('.live').hidden = false;
+}
+
+/** How to find what has the focus after the letters were put in anew: itself, else its letter's steps. */
+function pathTo(element) {
+  const letter = `#${element.closest('article')?.id ?? 'letters'} .steps-taken > summary`;
+  if (element.matches('summary')) return [`#${element.parentElement.id} > summary`, letter];
+  const link = element.getAttribute('href');
+  return link ? [`a[href="${link}"]`, letter] : [letter];
 }

@@ -1,6 +1,8 @@
 import { cancellable, type LetterState } from '../../letters/letter.ts';
 import type { LetterEvent, Receipt, ReceiptLetter } from '../../letters/receipt.ts';
 import type { Locale } from '../../locale/locale.ts';
+import type { ShownReply } from '../../replies/read-replies.ts';
+import { describeReplies } from './reply-status.ts';
 
 /** How a letter stands, for the strip at the top of the receipt. */
 type Standing = 'accepted' | 'waiting' | 'ended' | 'unknown';
@@ -23,8 +25,16 @@ const standings: Record<LetterState, Standing> = {
 };
 
 /** The letters of a receipt in honest words, for its page and for its stream. */
-export function describeLetters(receipt: Receipt, token: string, locale: Locale) {
-  const letters = receipt.letters.map((letter) => describeLetter(letter, locale));
+export function describeLetters(receipt: Receipt, replies: ShownReply[], token: string, locale: Locale) {
+  const letters = receipt.letters.map((letter) => ({
+    ...describeLetter(letter, locale),
+    ...describeReplies(
+      replies.filter(({ letterId }) => letterId === letter.id),
+      letter,
+      `/r/${token}`,
+      locale,
+    ),
+  }));
   const present = new Set(letters.map(({ standing }) => standing));
   return {
     token,
@@ -36,6 +46,7 @@ export function describeLetters(receipt: Receipt, token: string, locale: Locale)
       .map((standing) => ({ standing, label: `receipt.legend.${standing}` })),
     cancellable: letters.filter((letter) => letter.cancellable).length,
     few: letters.length <= 3,
+    replyCount: replies.filter(({ direction }) => direction === 'from brand').length,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Context } from '../../context.ts';
 import { statement } from '../../db/database.ts';
 import { readReceipt } from '../../letters/receipt.ts';
 import type { Locale } from '../../locale/locale.ts';
+import { readReplies } from '../../replies/read-replies.ts';
 import type { Pages } from '../page.ts';
 import { describeLetters } from './letter-status.ts';
 
@@ -16,17 +17,19 @@ const mostViewers = 1000;
 const roundsBetweenComments = 20;
 
 const newestEvents = statement<{ advocate_id: string; newest: string }>(`
-  select advocate_id::text, max(event.at)::text as newest
+  select letter.advocate_id::text, concat(max(event.at), ' ', (
+      select concat(count(*), ' ', max(state_at)) from reply where reply.advocate_id = letter.advocate_id
+    )) as newest
   from letter join event on event.letter_id = letter.id
-  where advocate_id = any ($1::bigint[])
-  group by advocate_id`);
+  where letter.advocate_id = any ($1::bigint[])
+  group by letter.advocate_id`);
 
 /**
  * The receipt's stream (server-sent events): each change sends the letters anew, as HTML that the server
  * rendered with the page's own template.
  */
 export function createReceiptStream(context: Context, pages: Pages) {
-  const { database, config, log } = context;
+  const { database, vault, config, log } = context;
   const viewers = new Set<Viewer>();
   let timer: NodeJS.Timeout | undefined;
   let rounds = 0;
@@ -79,10 +82,11 @@ export function createReceiptStream(context: Context, pages: Pages) {
       async update() {
         const current = await readReceipt(database, token, config.mailDomain);
         if (!current) return this.gone();
+        const replies = await readReplies(database, vault, current.advocateId);
         sendEvent(
           response,
           'letters',
-          pages.partial('letters', locale, describeLetters(current, token, locale)),
+          pages.partial('letters', locale, describeLetters(current, replies, token, locale)),
         );
       },
       gone() {

@@ -5,6 +5,7 @@ import { cancelLetters, eraseAdvocate } from '../../letters/cancel-letters.ts';
 import { cancellable } from '../../letters/letter.ts';
 import { type Receipt, readCopy, readReceipt } from '../../letters/receipt.ts';
 import { personalDays } from '../../letters/retention.ts';
+import { readReplies } from '../../replies/read-replies.ts';
 import type { Pages } from '../page.ts';
 import { describeLetters } from './letter-status.ts';
 
@@ -25,7 +26,12 @@ export function showReceipt(context: Context, pages: Pages): RequestHandler {
         Number.isInteger(cancelled) && cancelled >= 0
           ? locale.text('receipt.cancelled', { count: cancelled })
           : '',
-      ...describeLetters(receipt, tokenOf(request), locale),
+      ...describeLetters(
+        receipt,
+        await readReplies(context.database, context.vault, receipt.advocateId),
+        tokenOf(request),
+        locale,
+      ),
     });
   };
 }

@@ -1,0 +1,61 @@
+import { simpleParser } from 'mailparser';
+import { sortAttachments } from '../replies/attachments.ts';
+import { plainLine, plainText } from '../replies/plain-text.ts';
+import { type Cargo, type Content, caps } from '../replies/reply.ts';
+
+const options = {
+  ignoreEmbedded: true, // a mail inside is listed, and not taken apart
+  skipTextToHtml: true,
+  skipImageLinks: true,
+  skipTextLinks: true,
+  checksumAlgo: false,
+  maxHeadSize: 128 * 1024,
+  maxChildNodes: 100,
+  maxHtmlLengthToParse: 1024 * 1024,
+} as const;
+
+/** What somebody wrote, as it is kept: plain text, which is made from the HTML where there is nothing else. */
+export type Written = { content: Content; cargo: Cargo[] };
+
+/** Reads a mail for the person that it is meant for; undefined when it cannot be read. */
+export async function readReply(raw: Buffer): Promise<Written | undefined> {
+  try {
+    const parsed = await simpleParser(raw, options);
+    const from = parsed.from?.value[0];
+    const { listed, cargo } = sortAttachments(
+      parsed.attachments
+        .filter(({ related }) => !related) // pictures within HTML, which nobody gets to see
+        .map(({ filename, contentType, content }) => ({
+          name: filename ?? '',
+          type: contentType,
+          bytes: content,
+        })),
+    );
+    const text = parsed.text ?? '';
+    const whole = plainText(text.slice(0, 4 * caps.text));
+    const cut = whole.length > caps.text || text.length > 4 * caps.text;
+    return {
+      content: {
+        from: {
+          name: plainLine(from?.name ?? '', 120),
+          address: plainLine(from?.address?.toLowerCase() ?? '', 254),
+        },
+        subject: plainLine(parsed.subject ?? '', 200),
+        text: whole.slice(0, caps.text).toWellFormed(),
+        cut,
+        attachments: listed,
+        messageId: bareMessageId(parsed.messageId),
+      },
+      cargo,
+    };
+  } catch {
+    return undefined; // mailparser throws on what it cannot take apart
+  }
+}
+
+/** A Message-ID that can stand in a header of ours (RFC 5322 section 3.6.4); others are left out of the thread. */
+function bareMessageId(given: string | undefined): string | undefined {
+  return /^<([\x21-\x3b\x3d\x3f-\x7e]{1,180}@[\x21-\x3b\x3d\x3f-\x7e]{1,180})>$/.exec(
+    given?.trim() ?? '',
+  )?.[1];
+}

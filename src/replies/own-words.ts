@@ -1,0 +1,67 @@
+import { sameMailbox } from '../people/address.ts';
+import { plainText } from './plain-text.ts';
+
+/** The first line of what is passed on: what stands below it in an answer is quoted. */
+export const dividingLine = '-=-=-=-=- Outspoken -=-=-=-=-';
+const divider = /-=-=-=-\s*Outspoken/;
+
+/** What stands instead of something that the brand must not see. */
+export const masked = '[…]';
+
+/** What could lead from an answer back to its writer, or into their private page. */
+export type Secrets = { address: string; tokens: readonly string[]; domain: string };
+
+/**
+ * What an advocate wrote in a mail, without what their mail program put around it: the mail that they answer, who
+ * wrote it when to whom, their signature (RFC 3676 section 4.3). Nobody can find all of it, so the writer looks at
+ * what is left before it goes anywhere.
+ */
+export function withoutQuotes(mail: string): string {
+  const lines = plainText(mail).split('\n');
+  const at = lines.findIndex((line) => divider.test(line));
+  const above = withoutTail(at < 0 ? lines : lines.slice(0, at), at >= 0);
+  if (above !== '' || at < 0) return above;
+  // written below what it answers
+  return withoutTail(
+    lines.slice(at).filter((line) => !/^\s*>/.test(line) && !divider.test(line)),
+    false,
+  );
+}
+
+const originalMessage = /^\s*(?:-{3,}[^-]{3,60}-{3,}|_{10,})\s*$/;
+
+function withoutTail(all: readonly string[], quoteFollows: boolean): string {
+  let lines = all;
+  const end = lines.findIndex((line) => /^-- ?$/.test(line) || originalMessage.test(line));
+  if (end >= 0) lines = lines.slice(0, end);
+  const quoted = lines.findLastIndex((line) => line.trim() !== '' && !/^\s*>/.test(line));
+  const follows = quoteFollows || end >= 0 || lines.slice(quoted + 1).some((line) => /^\s*>/.test(line));
+  lines = lines.slice(0, quoted + 1);
+  return (follows ? withoutAttribution(lines) : lines).join('\n').trim();
+}
+
+/** "On Monday somebody wrote:", or From, Sent, To, each on a line: the last lines above a quote. */
+function withoutAttribution(lines: readonly string[]): readonly string[] {
+  const blank = lines.findLastIndex((line) => line.trim() === '');
+  const block = lines.slice(blank + 1);
+  const headers = block.filter((line) => /^[*\s]*[\p{L}\p{M} -]{1,20}\*?\s*[:៖：]/u.test(line)).length;
+  const says = /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => line.includes('@'));
+  return headers >= 2 || (says && block.length <= 4) ? lines.slice(0, blank + 1) : lines;
+}
+
+/** Whether the text holds anything of that kind, and what is left when it is taken out. */
+export function maskSecrets(text: string, { address, tokens, domain }: Secrets): string {
+  const [local = '', host = ''] = sameMailbox(address).split('@');
+  const ours = escapeForRegExp(domain);
+  const patterns = [
+    // with or without a tag, in any capitals
+    new RegExp(`${escapeForRegExp(local)}(?:\\+[^\\s@<>]{0,64})?@${escapeForRegExp(host)}`, 'giu'),
+    new RegExp(`[abfnr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}@${ours}`, 'giu'),
+    ...tokens.map((token) => new RegExp(`[^\\s<>"]{0,200}${escapeForRegExp(token)}[^\\s<>"]{0,100}`, 'gu')),
+  ];
+  return patterns.reduce((left, pattern) => left.replace(pattern, masked), text);
+}
+
+function escapeForRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+}

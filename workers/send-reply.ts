@@ -1,0 +1,28 @@
+import type { Context } from '../src/context.ts';
+import type { Mailer } from '../src/mail/mailer.ts';
+import { sendReply } from '../src/replies/send-reply.ts';
+import type { JobQueue } from './queue.ts';
+
+export const repliesAtOnce = 2;
+
+/** Takes replies from the queue and passes them on. */
+export function startSendingReplies(context: Context, queue: JobQueue, mailer: Mailer) {
+  const { database, vault, wordings, locales, log, config, site } = context;
+  return queue.work(
+    (id) =>
+      sendReply(
+        {
+          database,
+          vault,
+          wordings,
+          locales,
+          mailer,
+          log,
+          mailDomain: config.mailDomain,
+          publicUrl: site.url,
+        },
+        id,
+      ),
+    repliesAtOnce,
+  );
+}
