@@ -23,12 +23,17 @@ const expireDrafts = statement<{ n: number }>(`
   )
   select count(*)::int as n from gone`);
 
+// Whoever answers a brand asks us to keep the letter's addresses; a brand that writes does not, since it could go on
+// for ever. What came and went about a letter is deleted with the person.
 const forgetAdvocates = statement<{ n: number }>(`
   with done as (
     select id from advocate
     where confirmed_at is not null and created_at < now() - interval '${personalDays} days' and not exists (
       select from letter where advocate_id = advocate.id
         and (state in ${underway} or state_at > now() - interval '${personalDays} days')
+    ) and not exists (
+      select from reply where advocate_id = advocate.id
+        and direction = 'from advocate' and state <> 'draft' and at > now() - interval '${personalDays} days'
     )
     limit 500
     for update skip locked

@@ -63,5 +63,5 @@ export function maskSecrets(text: string, { address, tokens, domain }: Secrets):
 }
 
 function escapeForRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&');
+  return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');
 }

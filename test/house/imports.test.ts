@@ -13,8 +13,8 @@ const ground = [
   'src/log.ts',
 ];
 /**
- * What each room may import from: the design's direction, web and workers -> letters, campaigns, notices, inbound
- * -> people, brands, mail -> db.
+ * What each room may import from: the design's direction, web and workers -> inbound -> replies -> letters, campaigns,
+ * notices -> people, brands, mail -> db.
  */
 const direction: Record<string, string[]> = {
   'src/root.ts': [],
@@ -33,6 +33,19 @@ const direction: Record<string, string[]> = {
   'src/campaigns': [...ground, 'src/db', 'src/people', 'src/brands'],
   'src/letters': [...ground, 'src/db', 'src/people', 'src/brands', 'src/mail', 'src/campaigns', 'src/hold'],
   'src/notices': [...ground, 'src/db', 'src/people', 'src/mail', 'src/locale', 'src/hold'],
+  'src/replies': [
+    ...ground,
+    ...[
+      'src/db',
+      'src/people',
+      'src/mail',
+      'src/locale',
+      'src/campaigns',
+      'src/letters',
+      'src/notices',
+      'src/hold',
+    ],
+  ],
 };
 const domain = [
   'src/db',
@@ -43,11 +56,15 @@ const domain = [
   'src/campaigns',
   'src/letters',
   'src/notices',
+  'src/replies',
 ];
 const context = [...ground, ...domain, 'src/embedded', 'src/locale'];
 Object.assign(direction, {
   'src/context.ts': context,
-  'src/inbound': [...ground, 'src/db', 'src/people', 'src/brands', 'src/letters', 'src/context.ts'],
+  'src/inbound': [
+    ...ground,
+    ...['src/db', 'src/people', 'src/brands', 'src/letters', 'src/replies', 'src/context.ts'],
+  ],
   'src/web': [...context, 'src/context.ts'],
   workers: [...ground, ...domain, 'src/inbound', 'src/context.ts'],
   'src/commands': [...context, 'src/inbound', 'src/context.ts'],

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { type EventType, moves, news, states } from '../../src/letters/letter.ts';
 import { flatten } from '../../src/locale/locale.ts';
 import { identities } from '../../src/people/advocate.ts';
+import type { ReplyState } from '../../src/replies/reply.ts';
 import type { Fault } from '../../src/web/refusal.ts';
 import { filesBelow, readSources, readText, withoutComments } from '../support/sources.ts';
 
@@ -28,6 +29,16 @@ const events: EventType[] = ['drafted', ...Object.values(moves).map(({ event }) 
 const aboutLines = ['missing', 'long', 'characters', 'invalid'];
 const aboutWords = ['long', 'characters', 'address', 'link', 'phone'];
 
+/** States of a reply that is passed on, in either direction. */
+const onTheirWay: readonly ReplyState[] = [
+  'waiting',
+  'sending',
+  'accepted',
+  'rejected',
+  'abandoned',
+  'bounced',
+];
+
 /** Keys that are put together while the program runs: how they stand in the sources, and what they can become. */
 const composed: Record<string, readonly string[]> = {
   'form.name.*': aboutLines,
@@ -39,6 +50,11 @@ const composed: Record<string, readonly string[]> = {
   'fault.*Text': faults,
   'receipt.event.*': [...new Set(events)],
   'receipt.state.*': [...states, 'duplicate', 'doubted'],
+  'receipt.reply.*': ['brand', 'automatic', 'own'],
+  'receipt.forward.*': ['kept', ...onTheirWay],
+  'receipt.own.*': ['draft', 'unknown', ...onTheirWay],
+  'receipt.attachment.*': ['passed', 'held'],
+  'answer.*': ['missing', 'long', 'characters', 'address', 'full', 'enough', 'empty'],
   'receipt.legend.*': ['accepted', 'waiting', 'ended', 'unknown'],
 };
 const composedKeys = Object.entries(composed).flatMap(([shape, parts]) =>

@@ -73,8 +73,7 @@ describe('a mail to two letters', () => {
       raw,
     });
     expect(answers.at(-1)).toMatch(/^250 /);
-    const kept = async () =>
-      await instance.query('select distinct letter_id from pen where letter_id is not null');
+    const kept = async () => await instance.query('select distinct letter_id from reply');
     const before = (await kept()).length;
     await instance.visitor().post(`${one.receipt}/erase`);
     expect(await kept()).toHaveLength(before - 1);

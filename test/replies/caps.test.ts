@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { caps } from '../../src/replies/reply.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { correspond, repliesOn } from '../support/replies.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+let smtp: TestSmtp;
+let instance: Instance;
+beforeAll(async () => {
+  smtp = await startSmtp();
+  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
+});
+afterAll(async () => {
+  await instance.close();
+  await smtp.close();
+});
+
+const times = <Result>(n: number, result: Result): Result[] => Array<Result>(n).fill(result);
+
+/** Makes the letter's replies of so many days ago. */
+const age = (messageId: string, days: number) =>
+  instance.query(
+    `update reply set at = at - $2 * interval '1 day'
+     where letter_id = (select id from letter where message_id = $1)`,
+    [messageId, days],
+  );
+
+describe('mail without end to one letter', () => {
+  it('is passed on a few times a day; the rest is shown, and says why it was not', async () => {
+    const one = await correspond(instance, smtp);
+    for (let n = 0; n <= caps.forwardsPerDay; n += 1) await one.brandWrites();
+    const shown = await one.replies(...times(caps.forwardsPerDay, 'accepted'), 'kept');
+    expect(shown.at(-1)?.words).toContain('Not sent on to your mailbox: there were too many');
+    expect(shown.at(-1)?.kind).toBe('brand');
+    expect(await one.forwards(caps.forwardsPerDay)).toHaveLength(caps.forwardsPerDay);
+    await age(one.messageId, 1);
+    await one.brandWrites();
+    await one.replies(...times(caps.forwardsPerDay, 'accepted'), 'kept', 'accepted');
+  });
+
+  it('that comes all at once is counted all the same', async () => {
+    const one = await correspond(instance, smtp);
+    await Promise.all(times(caps.forwardsPerDay + 4, 0).map(() => one.brandWrites()));
+    await one.forwards(caps.forwardsPerDay);
+    const states = async () => repliesOn(await one.page()).map(({ state }) => state);
+    expect((await states()).filter((state) => state === 'kept')).toHaveLength(4);
+  });
+
+  it('is passed on so often in all, and kept so often in all; then it waits for a person', async () => {
+    const one = await correspond(instance, smtp);
+    for (let n = 0; n < caps.forwards; n += 1) {
+      await one.brandWrites();
+      await age(one.messageId, 2);
+    }
+    for (let n = caps.forwards; n < caps.replies; n += 1) await one.brandWrites();
+    await one.replies(...times(caps.forwards, 'accepted'), ...times(caps.replies - caps.forwards, 'kept'));
+    expect(await instance.query('select 1 from pen')).toEqual([]);
+    expect((await one.brandWrites({ id: 'more@brand.example', text: 'More.' })).at(-1)).toMatch(/^250 /);
+    expect((await one.brandWrites({ id: 'more@brand.example', text: 'More.' })).at(-1)).toMatch(/^250 /);
+    expect(await instance.query('select reason from pen')).toEqual([{ reason: 'too many replies' }]);
+    expect(repliesOn(await one.page())).toHaveLength(caps.replies);
+  });
+
+  it('takes no room from other letters', async () => {
+    const other = await correspond(instance, smtp);
+    await other.brandWrites();
+    await other.replies('accepted');
+  });
+});

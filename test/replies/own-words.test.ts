@@ -1,0 +1,134 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { dividingLine, maskSecrets, withoutQuotes } from '../../src/replies/own-words.ts';
+
+const secrets = {
+  address: 'Dara.Sok+letters@mail.example',
+  tokens: [`${'A'.repeat(42)}x`, `${'b_-'.repeat(14)}z`],
+  domain: 'outspoken.example',
+};
+const token = secrets.tokens[0];
+
+describe('what an advocate wrote in a mail', () => {
+  const quoted = (...lines: string[]) => [dividingLine, ...lines].map((line) => `> ${line}`);
+  it.each([
+    ['above a quote', ['Thank you.', '', 'On Mon, H&M wrote:', ...quoted('Hello', 'link')], 'Thank you.'],
+    [
+      'above a quote that is introduced in two lines',
+      [
+        'Thank you.',
+        '',
+        'On Mon, 9 Nov 2026 at 15:40, H&M, through Outspoken',
+        '<a.1@outspoken.example> wrote:',
+        '',
+        ...quoted('Hello'),
+      ],
+      'Thank you.',
+    ],
+    [
+      'above a header as Outlook writes it, with the writer’s own name and address',
+      [
+        'Thank you.',
+        '',
+        'From: H&M',
+        'Sent: Monday',
+        'To: Dara Sok <x@mail.example>',
+        'Subject: Hello',
+        '',
+        dividingLine,
+        'Hello',
+      ],
+      'Thank you.',
+    ],
+    ['above a header in Khmer', ['អរគុណ។', '', 'ពី៖ H&M', 'ទៅ៖ ដារ៉ា', '', dividingLine, 'Hello'], 'អរគុណ។'],
+    [
+      'above a line that divides',
+      ['Thank you.', '________________________________', 'From: H&M'],
+      'Thank you.',
+    ],
+    ['above “Original Message”', ['Thank you.', '', '-----Original Message-----', 'From: H&M'], 'Thank you.'],
+    ['below what it answers', ['On Mon, H&M wrote:', ...quoted('Hello'), '', 'Thank you.'], 'Thank you.'],
+    ['above a signature', ['Thank you.', '', '-- ', 'Dara Sok, +855 12 345 678'], 'Thank you.'],
+    ['without a quote', ['Thank you.', '', 'To be clear: we wait.'], 'Thank you.\n\nTo be clear: we wait.'],
+    [
+      'between quotes of its own',
+      ['> You say:', 'Yes.', '', '> And then?', 'No.'],
+      '> You say:\nYes.\n\n> And then?\nNo.',
+    ],
+    ['and is nothing', ['', ...quoted('Hello')], ''],
+  ])('is found %s', (_where, lines, words) => {
+    expect(withoutQuotes(lines.join('\r\n'))).toBe(words);
+  });
+
+  it('is found once: nothing more is taken away by looking again', () => {
+    const line = fc.constantFrom(
+      'Yes.',
+      '',
+      '> quoted',
+      '-- ',
+      'On Monday you wrote:',
+      `> ${dividingLine}`,
+      'a@b.example',
+      'To: x',
+      '____________',
+    );
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+        const words = withoutQuotes(lines.join('\n'));
+        expect(words).not.toContain(dividingLine);
+        expect(words).not.toMatch(/^-- ?$/m);
+      }),
+    );
+  });
+
+  it('is read in a time that grows with it, whatever it holds', () => {
+    for (const piece of ['> ', ' ', '\n', '-', '_', ':', 'a@', '. ', 'ក៖'])
+      expect(withoutQuotes(piece.repeat(60_000 / piece.length)).length).toBeLessThanOrEqual(60_000);
+  });
+});
+
+describe('what the brand must not see', () => {
+  const address = fc.constantFrom(
+    'dara.sok@mail.example',
+    'DARA.SOK@MAIL.EXAMPLE',
+    'Dara.Sok+letters@mail.example',
+    'dara.sok+other@Mail.Example',
+  );
+  const secret = fc.oneof(
+    address,
+    fc.constantFrom(
+      `https://letters.example/r/${token}`,
+      `${token}`,
+      'a.0123456789abcdef0123.0123456789abcdef0123@outspoken.example',
+      'f.0123456789abcdef0123.g2i.0123456789abcdef0123@Outspoken.example',
+    ),
+  );
+
+  it('is masked wherever it stands, and what is masked stays so', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        secret,
+        fc.string({ unit: 'grapheme' }),
+        (before, value, after) => {
+          const text = maskSecrets(`${before}${value}${after}`, secrets);
+          expect(text.toLowerCase()).not.toContain(value.toLowerCase());
+          expect(text.toLowerCase()).not.toMatch(/dara\.sok(\+\w+)?@mail\.example/);
+          expect(text).not.toContain(token);
+          expect(maskSecrets(text, secrets)).toBe(text);
+        },
+      ),
+    );
+  });
+
+  it('is nothing else', () => {
+    const text =
+      'Write to somebody@brand.example, or see https://brand.example/r/statement. Dara. Sok @ mail.example';
+    expect(maskSecrets(text, secrets)).toBe(text);
+  });
+
+  it('is masked in a time that grows with the text', () => {
+    for (const piece of ['dara.sok+', 'https://', 'a.0123456789abcdef0123', 'x', '@'])
+      expect(maskSecrets(piece.repeat(60_000 / piece.length), secrets).length).toBeGreaterThan(0);
+  });
+});
