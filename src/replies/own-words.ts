@@ -33,9 +33,10 @@ const originalMessage = /^\s*(?:-{3,}[^-]{3,60}-{3,}|_{10,})\s*$/;
 function withoutTail(all: readonly string[], quoteFollows: boolean): string {
   let lines = all;
   const end = lines.findIndex((line) => /^-- ?$/.test(line) || originalMessage.test(line));
+  const divided = end >= 0 && originalMessage.test(lines[end] ?? '');
   if (end >= 0) lines = lines.slice(0, end);
   const quoted = lines.findLastIndex((line) => line.trim() !== '' && !/^\s*>/.test(line));
-  const follows = quoteFollows || end >= 0 || lines.slice(quoted + 1).some((line) => /^\s*>/.test(line));
+  const follows = quoteFollows || divided || lines.slice(quoted + 1).some((line) => /^\s*>/.test(line));
   lines = lines.slice(0, quoted + 1);
   return (follows ? withoutAttribution(lines) : lines).join('\n').trim();
 }
@@ -45,7 +46,8 @@ function withoutAttribution(lines: readonly string[]): readonly string[] {
   const blank = lines.findLastIndex((line) => line.trim() === '');
   const block = lines.slice(blank + 1);
   const headers = block.filter((line) => /^[*\s]*[\p{L}\p{M} -]{1,20}\*?\s*[:៖：]/u.test(line)).length;
-  const says = /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => line.includes('@'));
+  const says =
+    /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => /<[^<>\s]+@[^<>\s]+>/.test(line));
   return headers >= 2 || (says && block.length <= 4) ? lines.slice(0, blank + 1) : lines;
 }
 

@@ -49,6 +49,11 @@ describe('what an advocate wrote in a mail', () => {
     ['above “Original Message”', ['Thank you.', '', '-----Original Message-----', 'From: H&M'], 'Thank you.'],
     ['below what it answers', ['On Mon, H&M wrote:', ...quoted('Hello'), '', 'Thank you.'], 'Thank you.'],
     ['above a signature', ['Thank you.', '', '-- ', 'Dara Sok, +855 12 345 678'], 'Thank you.'],
+    [
+      'above a signature, though it speaks of an address',
+      ['Thank you.', '', 'Ask press@brand.example.', '-- ', 'Dara Sok'],
+      'Thank you.\n\nAsk press@brand.example.',
+    ],
     ['without a quote', ['Thank you.', '', 'To be clear: we wait.'], 'Thank you.\n\nTo be clear: we wait.'],
     [
       'between quotes of its own',

@@ -1,0 +1,332 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { caps } from '../../src/replies/reply.ts';
+import { timelineOn, until } from '../support/advocate.ts';
+import { anyLetter, fixture } from '../support/came-back.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { bring } from '../support/mail-client.ts';
+import { type Correspondence, correspond } from '../support/replies.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { fieldOf, unescapeHtml, wordsOf } from '../support/visitor.ts';
+
+let smtp: TestSmtp;
+let instance: Instance;
+beforeAll(async () => {
+  smtp = await startSmtp();
+  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
+});
+afterAll(async () => {
+  await instance.close();
+  await smtp.close();
+});
+beforeEach(() => smtp.script(undefined));
+
+/** A letter that a brand has answered. */
+async function answered(mail = {}): Promise<Correspondence & { form: string }> {
+  const one = await correspond(instance, smtp);
+  await one.brandWrites(mail);
+  const [reply] = await one.replies('accepted');
+  return { ...one, form: reply?.link ?? '' };
+}
+
+/** Fills in the form; the page that shows what will be sent. */
+async function write(one: { visitor: Correspondence['visitor']; form: string }, text: string) {
+  const submission = fieldOf(await one.visitor.get(one.form), 'submission');
+  const sent = await one.visitor.post(one.form, { submission, text });
+  return { status: sent.status, page: sent, at: sent.location, submission };
+}
+
+/** The address to which the advocate's mail program answers. */
+async function aliasOf(one: Correspondence): Promise<string> {
+  return (await one.forwards(1))[0]?.mail.replyTo?.value[0]?.address ?? '';
+}
+
+describe('an answer that an advocate writes on the private page', () => {
+  it('is shown exactly as it will be sent, and leaves when the button is pressed, not before', async () => {
+    const one = await answered({
+      subject: 'Re: [Ticket 4711] Please speak out',
+      id: 'their-7@brand.example',
+    });
+    const { status, at } = await write(one, 'Thank you.\r\nវាសំខាន់ណាស់។');
+    expect(status).toBe(303);
+    const check = await one.visitor.get(at);
+    const words = wordsOf(check);
+    expect(words).toContain('Send this answer?');
+    expect(words).toContain('Thank you. វាសំខាន់ណាស់។');
+    expect(words).toContain('Re: [Ticket 4711] Please speak out');
+    expect(words).toContain(one.replyTo);
+    await one.replies('accepted', 'draft');
+    expect((await one.visitor.post(`${at}/send`)).status).toBe(303);
+    const shown = await one.replies('accepted', 'accepted');
+    expect(shown[1]?.words).toContain('Accepted by a mail server. It does not mean that anyone has read it');
+    const [mail] = await one.atBrand(1);
+    expect(mail?.to).toBe('human-rights@hm.example');
+    expect(mail?.mail.text?.trim()).toBe('Thank you.\nវាសំខាន់ណាស់។');
+    expect(mail?.mail.subject).toBe('Re: [Ticket 4711] Please speak out');
+    expect(mail?.mail.inReplyTo).toBe('<their-7@brand.example>');
+    expect(mail?.mail.references).toEqual([`<${one.messageId}>`, '<their-7@brand.example>']);
+    expect(mail?.mail.replyTo?.text).toBe(one.replyTo);
+    expect(mail?.mail.from?.value[0]?.address).toBe('letters@outspoken.example');
+    expect(timelineOn(await one.page(), 'hm').at(-1)).toMatchObject({
+      type: 'answered',
+      code: '250',
+      host: 'mx.brand.example',
+    });
+  });
+
+  it('carries what the letter said of its writer, and nothing of their address or way', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Thank you.');
+    await one.visitor.post(`${at}/send`);
+    const [mail] = await one.atBrand(1);
+    expect(mail?.raw).not.toContain('mail.example');
+    expect(mail?.raw).not.toMatch(/^(Received|User-Agent|X-Mailer|Sender|X-Outspoken|Auto-Submitted):/im);
+    const letter = smtp.accepted.find(({ raw }) => raw.includes(`Message-ID: <${one.messageId}>`));
+    const fromOf = (raw: string) => /^From:.*\r\n(?: .*\r\n)*/m.exec(raw)?.[0];
+    expect(fromOf(mail?.raw ?? '')).toBe(fromOf(letter?.raw.toString() ?? ''));
+  });
+
+  it('goes to the contact that the letter went to, whatever address the brand’s mail names', async () => {
+    const one = await answered({
+      from: 'victim@elsewhere.example',
+      headers: ['Reply-To: victim@elsewhere.example'],
+    });
+    const { at } = await write(one, 'Thank you.');
+    await one.visitor.post(`${at}/send`);
+    expect((await one.atBrand(1))[0]?.to).toBe('human-rights@hm.example');
+    expect(smtp.handedOver.filter(({ to }) => to.join().includes('elsewhere'))).toEqual([]);
+  });
+
+  it('is one answer when the form or the button is sent twice', async () => {
+    const one = await answered();
+    const { at, submission } = await write(one, 'Once.');
+    expect((await one.visitor.post(one.form, { submission, text: 'Once.' })).location).toBe(at);
+    await Promise.all([one.visitor.post(`${at}/send`), one.visitor.post(`${at}/send`)]);
+    await one.replies('accepted', 'accepted');
+    expect((await one.visitor.post(`${at}/send`)).status).toBe(303);
+    expect((await one.visitor.post(one.form, { submission, text: 'Once.' })).location).toBe(at);
+    await one.visitor.post(`${(await write(one, 'Twice.')).at}/send`);
+    await one.replies('accepted', 'accepted', 'accepted');
+    expect((await one.atBrand(2)).map(({ mail }) => mail.text?.trim())).toEqual(['Once.', 'Twice.']);
+  });
+
+  it.each([
+    ['nothing', ' \n ', 'Write something first.'],
+    ['too much', 'x'.repeat(caps.answer + 1), 'This is too long'],
+    ['what turns the direction of reading', 'see \u202e this', 'could mislead'],
+  ])('that says %s is given back with what was typed', async (_what, text, words) => {
+    const one = await answered();
+    const { status, page } = await write(one, text);
+    expect(status).toBe(422);
+    expect(wordsOf(page)).toContain(words);
+    expect(unescapeHtml(page.html)).toContain(text.trim());
+    await one.replies('accepted');
+  });
+
+  it('that names the writer’s own address is given back: the brand must not learn it', async () => {
+    const one = await answered();
+    const { status, page } = await write(one, `Write to ${one.address.toUpperCase()}`);
+    expect(status).toBe(422);
+    expect(wordsOf(page)).toContain('Your own address');
+  });
+
+  it('can be changed and thrown away before it leaves, and not after', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'First words.');
+    expect((await one.visitor.get(`${at}/change`)).html).toContain('First words.');
+    expect((await one.visitor.post(at, { text: 'Other words.' })).location).toBe(at);
+    expect((await one.visitor.post(at, { text: '' })).status).toBe(422);
+    expect(wordsOf(await one.visitor.get(at))).toContain('Other words.');
+    await one.visitor.post(`${at}/drop`);
+    expect((await one.visitor.get(at)).status).toBe(404);
+    const second = await write(one, 'These leave.');
+    await one.visitor.post(`${second.at}/send`);
+    await one.replies('accepted', 'accepted');
+    await one.visitor.post(second.at, { text: 'Too late.' });
+    await one.visitor.post(`${second.at}/drop`);
+    await one.replies('accepted', 'accepted');
+    expect((await one.atBrand(1)).map(({ mail }) => mail.text?.trim())).toEqual(['These leave.']);
+  });
+
+  it('belongs to its writer: another person’s page does not lead to it', async () => {
+    const [one, other] = [await answered(), await answered()];
+    const { at } = await write(one, 'Mine.');
+    const stolen = at.replace(one.receipt, other.receipt);
+    for (const path of [stolen, `${stolen}/change`, one.form.replace(one.receipt, other.receipt)])
+      expect((await other.visitor.get(path)).status).toBe(404);
+    for (const path of [stolen, `${stolen}/send`, `${stolen}/drop`])
+      expect((await other.visitor.post(path, { text: 'Not mine.' })).status).toBe(404);
+    expect((await one.visitor.post(`${at}/send`, {}, { 'Sec-Fetch-Site': 'cross-site' })).status).toBe(403);
+    await one.replies('accepted', 'draft');
+  });
+
+  it('leaves five times a day at most; the sixth waits on its page', async () => {
+    const one = await answered();
+    for (let n = 0; n < caps.answersPerDay; n += 1)
+      await one.visitor.post(`${(await write(one, `Answer ${n}.`)).at}/send`);
+    const { at } = await write(one, 'One more.');
+    const refused = await one.visitor.post(`${at}/send`);
+    expect(refused.status).toBe(422);
+    expect(wordsOf(refused)).toContain('Enough answers have left for this letter today');
+    expect(await one.atBrand(caps.answersPerDay)).toHaveLength(caps.answersPerDay);
+  });
+
+  it('of which nobody knows whether it arrived says so, and goes again when its writer says so', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Thank you.');
+    smtp.script((moment, { to }) =>
+      moment === 'dot' && to.includes('human-rights@hm.example') ? { cut: 'rst' } : undefined,
+    );
+    await one.visitor.post(`${at}/send`);
+    const [, lost] = await one.replies('accepted', 'unknown');
+    expect(lost?.words).toContain('we do not know whether it arrived');
+    smtp.script(undefined);
+    await one.visitor.post(`${at}/send`);
+    await one.replies('accepted', 'accepted');
+    const ids = smtp.handedOver
+      .map(({ raw }) => /^Message-ID: (.*)$/m.exec(raw.toString())?.[1])
+      .filter((id) => id?.includes(at.slice(-20)));
+    expect(new Set(ids).size).toBe(1);
+    expect(ids).toHaveLength(2);
+  });
+
+  it('that is refused or comes back is told', async () => {
+    const one = await answered();
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to.includes('human-rights@hm.example') ? { reply: '550 5.7.1 no' } : undefined,
+    );
+    await one.visitor.post(`${(await write(one, 'Refused.')).at}/send`);
+    await one.replies('accepted', 'rejected');
+    smtp.script(undefined);
+    await one.visitor.post(`${(await write(one, 'Bounced.')).at}/send`);
+    await one.replies('accepted', 'rejected', 'accepted');
+    const [mail] = await one.atBrand(1);
+    const raw = fixture('postfix-failed', { ...anyLetter, returnPath: mail?.from ?? '' });
+    await bring(instance.inboundPort, { to: mail?.from ?? '', raw });
+    await one.replies('accepted', 'rejected', 'bounced');
+  });
+
+  it('waits while its campaign is paused', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Not now.');
+    await instance.query("update campaign set state = 'paused'");
+    await one.visitor.post(`${at}/send`);
+    await one.brandWrites({ text: 'And another thing.' });
+    await one.forwards(2); // what a brand wrote still arrives
+    await one.replies('accepted', 'waiting', 'accepted');
+    await instance.query("update campaign set state = 'open'");
+    await one.replies('accepted', 'accepted', 'accepted');
+  });
+});
+
+describe('an answer that an advocate writes in their mail program', () => {
+  it('waits on the private page until its writer has looked at it, and they are told', async () => {
+    const one = await answered();
+    const [forward] = await one.forwards(1);
+    const text = [
+      'Thank you, but when?',
+      '',
+      'On Mon, 9 Nov 2026, H&M, through Outspoken wrote:',
+      ...(forward?.mail.text ?? '').split('\n').map((line) => `> ${line}`),
+    ].join('\r\n');
+    expect((await one.advocateWrites(await aliasOf(one), text)).at(-1)).toMatch(/^250 /);
+    const [, draft] = await one.replies('accepted', 'draft');
+    expect(draft?.words).toContain('Not sent: it waits for you');
+    const told = (await one.forwards(2)).at(-1);
+    expect(told?.mail.subject).toBe('Your answer waits for you');
+    const link = /\/confirm\/[\w-]{43}/.exec(told?.mail.text ?? '')?.[0] ?? '';
+    expect((await instance.visitor().get(link)).location).toBe(one.receipt);
+    const check = wordsOf(await one.visitor.get(draft?.link ?? ''));
+    expect(check).toContain('This came by mail.');
+    expect(check).not.toContain('another address than yours');
+    await one.visitor.post(`${draft?.link}/send`);
+    await one.replies('accepted', 'accepted');
+    const [mail] = await one.atBrand(1);
+    expect(mail?.mail.text?.trim()).toBe('Thank you, but when?');
+  });
+
+  it('loses its writer’s name, address, links, signature and attachments on the way', async () => {
+    const one = await answered();
+    const link = `http://letters.example${one.receipt}`;
+    const alias = await aliasOf(one);
+    const text = [
+      '--b',
+      'Content-Type: text/plain; charset=utf-8',
+      '',
+      `Please write to ${one.address} or look at ${link} or ${alias}.`,
+      '-- ',
+      'Qazimund Veltharoo, +855 12 345 678',
+      '--b',
+      'Content-Type: image/jpeg; name="Qazimund.jpg"',
+      'Content-Disposition: attachment; filename="Qazimund.jpg"',
+      '',
+      'x',
+      '--b--',
+    ].join('\r\n');
+    await one.advocateWrites(alias, text, {
+      from: `Qazimund Veltharoo <${one.address}>`,
+      headers: [
+        'MIME-Version: 1.0',
+        'Content-Type: multipart/mixed; boundary=b',
+        'User-Agent: Revealing 1.0',
+        'Received: from qazimunds-laptop (192.0.2.7) by mx.mail.example',
+      ],
+    });
+    const [, draft] = await one.replies('accepted', 'draft');
+    await one.visitor.post(`${draft?.link}/send`);
+    const [mail] = await one.atBrand(1);
+    expect(mail?.mail.text?.trim()).toBe('Please write to […] or look at […] or […].');
+    expect(mail?.raw).not.toMatch(/Qazimund|Veltharoo|855|mail\.example|laptop|192\.0\.2|Revealing/);
+    expect(mail?.mail.attachments).toEqual([]);
+  });
+
+  it('from another address is kept for its writer to judge, and they are warned', async () => {
+    const one = await answered();
+    await one.advocateWrites(await aliasOf(one), 'From my other address.', { from: 'other@mail.example' });
+    const [, draft] = await one.replies('accepted', 'draft');
+    expect(wordsOf(await one.visitor.get(draft?.link ?? ''))).toContain('another address than yours');
+  });
+
+  it('is one draft however often it comes; a few wait at most, and the rest is to come again', async () => {
+    const one = await answered();
+    const alias = await aliasOf(one);
+    for (const text of ['One.', 'One.', 'Two!!', 'Three..'])
+      expect((await one.advocateWrites(alias, text)).at(-1)).toMatch(/^250 /);
+    const shown = await one.replies('accepted', 'draft', 'draft', 'draft');
+    expect((await one.advocateWrites(alias, 'Number four.')).at(-1)).toMatch(/^451 /);
+    await one.visitor.post(`${shown[1]?.link}/drop`);
+    expect((await one.advocateWrites(alias, 'Number four.')).at(-1)).toMatch(/^250 /);
+    expect(await instance.query('select 1 from pen')).toEqual([]);
+  });
+
+  it('in which nothing is left can be written on the page, and is not sent empty', async () => {
+    const one = await answered();
+    await one.advocateWrites(await aliasOf(one), '> only a quote');
+    const [, draft] = await one.replies('accepted', 'draft');
+    const at = draft?.link ?? '';
+    expect(wordsOf(await one.visitor.get(at))).toContain('Nothing is left of it');
+    expect((await one.visitor.post(`${at}/send`)).status).toBe(422);
+    await one.visitor.post(at, { text: 'Now there is.' });
+    await one.visitor.post(`${at}/send`);
+    expect((await one.atBrand(1))[0]?.mail.text?.trim()).toBe('Now there is.');
+  });
+
+  it('to an address that was made up, or of a letter that is not there, is refused', async () => {
+    const one = await answered();
+    const alias = await aliasOf(one);
+    const [, handle = '', signature = ''] = /^a\.(\w+)\.(\w+)@/.exec(alias) ?? [];
+    for (const local of [
+      `a.${handle}.${'0'.repeat(20)}`,
+      `a.${one.handle}.${signature}`,
+      `a.${handle}`,
+      `f.${handle}.g2i.${signature}`,
+      `a.${'0'.repeat(20)}.${signature}`,
+    ])
+      expect((await one.advocateWrites(`${local}@outspoken.example`, 'Hello')).at(-1)).toMatch(
+        /^550 5\.1\.1 /,
+      );
+    await until(
+      async () => (await one.advocateWrites(alias, 'Hello')).at(-1)?.startsWith('250'),
+      'the control',
+    );
+  });
+});

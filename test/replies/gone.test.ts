@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { scrub } from '../../src/letters/retention.ts';
+import { dueReplies } from '../../src/replies/reply-queue.ts';
+import { until } from '../support/advocate.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { type Correspondence, correspond } from '../support/replies.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { fieldOf } from '../support/visitor.ts';
+
+let smtp: TestSmtp;
+let instance: Instance;
+beforeAll(async () => {
+  smtp = await startSmtp();
+  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
+});
+afterAll(async () => {
+  await instance.close();
+  await smtp.close();
+});
+
+const kept = () => instance.query('select 1 from reply');
+
+async function answer(one: Correspondence, link: string): Promise<void> {
+  const submission = fieldOf(await one.visitor.get(link), 'submission');
+  const { location } = await one.visitor.post(link, { submission, text: 'Thank you.' });
+  await one.visitor.post(`${location}/send`);
+}
+
+/** Makes everything about a letter as old as this. */
+async function age({ messageId }: Correspondence, days: number): Promise<void> {
+  const by = "- $2 * interval '1 day'";
+  await instance.query(
+    `update reply set at = at ${by} where letter_id = (select id from letter where message_id = $1)`,
+    [messageId, days],
+  );
+  await instance.query(
+    `update advocate set created_at = created_at ${by} where id = (select advocate_id from letter where message_id = $1)`,
+    [messageId, days],
+  );
+  await instance.query(`update letter set state_at = state_at ${by} where message_id = $1`, [
+    messageId,
+    days,
+  ]);
+}
+
+describe('an answer to a letter', () => {
+  it('goes with its reader: erasing takes both sides of it, and closes its addresses', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites();
+    const [reply] = await one.replies('accepted');
+    await answer(one, reply?.link ?? '');
+    await one.replies('accepted', 'accepted');
+    const alias = (await one.forwards(1))[0]?.mail.replyTo?.text ?? '';
+    const returned = (await one.forwards(1))[0]?.from ?? '';
+    expect(await kept()).toHaveLength(2);
+    await one.visitor.post(`${one.receipt}/erase`);
+    expect(await kept()).toEqual([]);
+    expect((await one.brandWrites()).at(-1)).toMatch(/^550 5\.1\.1 /);
+    expect((await one.advocateWrites(alias, 'Hello')).at(-1)).toMatch(/^550 5\.1\.1 /);
+    expect((await one.advocateWrites(returned, 'Hello')).at(-1)).toMatch(/^250 /);
+    expect(await instance.query('select 1 from pen')).toEqual([]);
+  });
+
+  it('is not kept when its reader is erased while it is being taken, and nobody waits for the other for ever', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      const one = await correspond(instance, smtp);
+      const [answers, erased] = await Promise.all([
+        one.brandWrites(),
+        one.visitor.post(`${one.receipt}/erase`),
+        one.brandWrites(),
+      ]);
+      expect(erased.status).toBe(303);
+      expect(answers.at(-1)).toMatch(/^(250|550) /);
+    }
+    expect(await kept()).toEqual([]);
+  });
+
+  it('goes by the clock: 28 days after the letter’s end, and 28 days after the reader’s own last answer', async () => {
+    const [silent, talking] = [await correspond(instance, smtp), await correspond(instance, smtp)];
+    await silent.brandWrites();
+    await silent.replies('accepted');
+    await talking.brandWrites();
+    const [reply] = await talking.replies('accepted');
+    await age(silent, 29);
+    await age(talking, 29);
+    await silent.brandWrites(); // a brand that writes keeps nobody's data alive
+    await silent.replies('accepted', 'accepted');
+    await answer(talking, reply?.link ?? '');
+    await talking.replies('accepted', 'accepted');
+    await scrub(instance.context.database);
+    expect((await silent.page()).status).toBe(404);
+    expect((await talking.page()).status).toBe(200);
+    expect(await kept()).toHaveLength(2);
+    await age(talking, 29);
+    await scrub(instance.context.database);
+    expect((await talking.page()).status).toBe(404);
+    expect(await kept()).toEqual([]);
+  });
+
+  it('is not lost with the worker that was passing it on; it goes once more', async () => {
+    const one = await correspond(instance, smtp);
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to.includes(one.address) ? { reply: '450 4.2.0 later' } : undefined,
+    );
+    await one.brandWrites();
+    await until(
+      async () => (await instance.query('select 1 from reply where tries = 1')).length,
+      'a try',
+      60_000,
+    );
+    await one.replies('waiting');
+    smtp.script(undefined);
+    // as a worker leaves it that was killed in the middle
+    await instance.query(
+      "update reply set state = 'sending', state_at = now() - interval '16 minutes' where tries = 1 and state = 'waiting'",
+    );
+    await one.replies('accepted');
+    expect(await one.forwards(1)).toHaveLength(1);
+  });
+
+  it('and what its reader answers goes once only: of one that a worker took along it is said that nobody knows', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites();
+    const [reply] = await one.replies('accepted');
+    await instance.query("update campaign set state = 'paused'");
+    await answer(one, reply?.link ?? '');
+    await instance.query(
+      "update reply set state = 'sending', state_at = now() - interval '16 minutes' where direction = 'from advocate' and state = 'waiting'",
+    );
+    await instance.query("update campaign set state = 'open'");
+    await dueReplies(instance.context.database);
+    await one.replies('accepted', 'unknown');
+    expect(
+      smtp.handedOver.filter(({ raw }) => raw.includes('Thank you.') && raw.includes(one.replyTo)),
+    ).toEqual([]);
+  });
+
+  it('that came while no worker was there is passed on by the next', async () => {
+    const own = await startSmtp();
+    const house = await startInstance({ roles: ['web', 'inbound'], smtpUrl: own.url });
+    const worker = await house.startWorker();
+    const one = await correspond(house, own);
+    await worker.close();
+    expect((await one.brandWrites()).at(-1)).toMatch(/^250 /);
+    await one.replies('waiting');
+    await house.startWorker();
+    await one.replies('accepted');
+    expect(await one.forwards(1)).toHaveLength(1);
+    await house.close();
+    await own.close();
+  });
+});
