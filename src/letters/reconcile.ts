@@ -100,6 +100,12 @@ const dropSome = statement<{ n: number }>(
   dropping('id in (select advocate_id from letter where message_id = any ($1::text[]))'),
 );
 
+// Answers to brands that may have left since: only their writers can say that they go again.
+const doubtAnswers = statement(`
+  update reply set state = 'unknown', state_at = now()
+  where direction = 'from advocate' and state in ('waiting', 'sending')
+    and at < (select held_since from instance where one)`);
+
 export type Known = {
   /** Letters that a relay has taken. */
   accepted: Evidence[];
@@ -154,6 +160,7 @@ export async function reconcileLetters(
     });
   }
   if (!complete) {
+    await database.rows(doubtAnswers);
     doubted += await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
     dropped += await untilNone(() => alone((transaction) => transaction.row(dropDrafts)));
   }

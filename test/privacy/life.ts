@@ -1,6 +1,14 @@
 import { expect } from '@jest/globals';
-import { campaignPath, confirmationLink, letterFields, lettersOn, until } from '../support/advocate.ts';
+import {
+  campaignPath,
+  confirmationLink,
+  letterFields,
+  lettersOn,
+  mailFor,
+  until,
+} from '../support/advocate.ts';
 import { bring } from '../support/mail-client.ts';
+import { mailOf, repliesOn } from '../support/replies.ts';
 import type { Stage } from '../support/stage.ts';
 import { fieldOf } from '../support/visitor.ts';
 
@@ -14,6 +22,8 @@ export const planted = {
   otherAddress: 'wexlort.planted@mail.example',
   lateAddress: 'drumbolt.planted@mail.example',
   reply: 'Dear Qazimund, our answer is Flimquarton',
+  answer: 'My answer to that is Grelvontide',
+  mailed: 'And by mail I add Snarquibble',
 };
 export const refused = {
   name: 'Hrolvatine <Skarnubal>',
@@ -101,6 +111,27 @@ export async function live({ smtp, visitor, inboundPort }: Stage): Promise<strin
     raw,
   });
   expect(answers.at(-1)).toMatch(/^250/);
+  // passed on, and answered from the page and by mail
+  const forward = await until(
+    async () => (await mailFor(smtp, planted.address)).find(({ text }) => text?.includes(planted.reply)),
+    'a mail that passes the answer on',
+    60_000,
+  );
+  const [reply] = repliesOn(await visitor.get(named));
+  const form = await visitor.get(reply?.link ?? '');
+  const drafted = await visitor.post(reply?.link ?? '', {
+    submission: fieldOf(form, 'submission'),
+    text: planted.answer,
+  });
+  await visitor.post(`${drafted.location}/send`);
+  const own = { from: `${planted.name} <${planted.address}>`, text: planted.mailed };
+  const alias = forward.replyTo?.text ?? '';
+  await bring(inboundPort, { to: alias, from: planted.address, raw: mailOf(own, alias) });
+  await until(
+    async () => smtp.accepted.some(({ raw }) => raw.includes('Grelvontide')),
+    'an answer to a brand',
+    60_000,
+  );
   await visitor.get(`${named}/letters/${letter?.handle}`);
   await visitor.get(`${named}/letters/${letter?.handle}/letter.txt`);
   await visitor.post(`${named}/cancel`);

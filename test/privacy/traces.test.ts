@@ -86,6 +86,7 @@ function suite(startQueue: () => Promise<RedisServer | undefined>): void {
 
   it('is in the letters and the mails, where it belongs, which shows that it can be found', () => {
     const inLetters = [planted.name, planted.words, planted.khmerWords, planted.description, planted.address];
+    inLetters.push(planted.reply, planted.answer);
     expect([...new Set(find(inLetters, found.mail).map(({ value }) => value))].sort()).toEqual(
       inLetters.sort(),
     );

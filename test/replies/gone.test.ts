@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { liftHold, startHold } from '../../src/hold/hold.ts';
+import { reconcileLetters } from '../../src/letters/reconcile.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { dueReplies } from '../../src/replies/reply-queue.ts';
 import { until } from '../support/advocate.ts';
@@ -133,6 +135,23 @@ describe('an answer to a letter', () => {
     expect(
       smtp.handedOver.filter(({ raw }) => raw.includes('Thank you.') && raw.includes(one.replyTo)),
     ).toEqual([]);
+  });
+
+  it('stays where it is while sending is on hold, and answers of before are then unknown', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites();
+    const [reply] = await one.replies('accepted');
+    await instance.query("update campaign set state = 'paused'");
+    await answer(one, reply?.link ?? '');
+    await startHold(instance.context.database, 'asked');
+    await instance.query("update campaign set state = 'open'");
+    await one.brandWrites();
+    await one.replies('accepted', 'waiting', 'waiting');
+    const known = { accepted: [], complete: false };
+    await reconcileLetters(instance.context, instance.context.config.dataDir, known);
+    await one.replies('accepted', 'unknown', 'waiting');
+    await liftHold(instance.context.database, 0);
+    await one.replies('accepted', 'unknown', 'accepted');
   });
 
   it('that came while no worker was there is passed on by the next', async () => {
