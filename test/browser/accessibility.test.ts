@@ -1,22 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import type { AxeResults } from 'axe-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+import { violations } from '../support/axe.ts';
 import { desktop, openBrowser, openPage, phone } from '../support/browser.ts';
 import { describeWith } from '../support/needs.ts';
 import { startTour, stops, type Tour } from '../support/tour.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** What axe-core finds wrong with a page: WCAG 2.2 A and AA, and good practice. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe); // not as a script of the page, which its content security policy would refuse
-  const { violations } = (await page.evaluate(
-    `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-  )) as AxeResults;
-  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
-}
 
 describeWith('chromium', 'every page can be used by everybody (axe-core)', (program) => {
   let browser: Browser;
