@@ -108,10 +108,13 @@ async function tell({ database }: Context, standing: Standing, say: Surroundings
   if (!hold) return;
   const survey = await surveyLetters(database);
   say(`Sending is on hold since ${hold.since.toISOString()}: ${reasons[hold.because]}.`);
+  const behind = outside > mark ? `, ${outside} outside` : '';
   say(
-    `The database knows of sending until about ${mark > 0 ? markedAt.toISOString() : 'never'} (mark ${mark}${outside > mark ? `, ${outside} outside` : ''}).`,
+    mark > 0
+      ? `The database knows of sending until about ${markedAt.toISOString()} (mark ${mark}${behind}).`
+      : `The database knows of no sending (mark 0${behind}).`,
   );
-  say(`What it believes of letters from before the hold, which may be out of date:`);
+  say('What it believes of letters from before the hold, which may be out of date:');
   say(`  ${letters(survey.waiting)} waiting`);
   say(`  ${letters(survey.onTheirWay)} on the way to a mail server`);
   say(`  ${letters(survey.drafts)} not confirmed`);
@@ -126,7 +129,9 @@ function report(
   say(`Found to have been accepted: ${letters(accepted)}.`);
   say(`Unknown, and not sent again by themselves (npm run unknown): ${letters(unknown)}.`);
   say(`Waiting: ${letters(waiting)}.`);
-  say(`Drafts that nobody confirmed, dropped: ${dropped} submissions. Their writers may write anew.`);
+  say(
+    `Drafts that nobody confirmed, dropped: ${dropped === 1 ? '1 submission' : `${dropped} submissions`}. Their writers may write anew.`,
+  );
   say(
     `Taken back since the backup, and now again: ${erased} people erased, ${letters(cancelled)} cancelled.`,
   );

@@ -166,8 +166,12 @@ describe('npm run backup', () => {
       expect(ran.out).toContain('sending is on hold. Nothing is sent until you have run: npm run reconcile');
       const before = smtp.handedOver.length;
       const again = await start();
-      expect(again.out()).toContain('Sending is on hold:');
-      expect(again.err()).toContain('sending is on hold; nothing leaves until');
+      await until(async () => again.out().includes('Sending is on hold:'), 'a line for people', 60_000);
+      await until(
+        async () => again.err().includes('sending is on hold; nothing leaves until'),
+        'the log',
+        60_000,
+      );
       expect(await untilReadiness(again, ({ status }) => status === 'hold')).toMatchObject({ code: 200 });
       await accepted(first);
 
@@ -183,7 +187,7 @@ describe('npm run backup', () => {
       const reconciled = await run('reconcile', '--accepted', list, '--yes');
       expect(reconciled).toMatchObject({ status: 0, err: '' });
       expect(reconciled.out).toContain('Found to have been accepted: 1 letter.');
-      expect(reconciled.out).toContain('dropped: 1 submissions');
+      expect(reconciled.out).toContain('dropped: 1 submission.');
       await until(async () => (await readiness(again)).status === 'ok', 'letters that leave', 60_000);
       expect(
         (await new Visitor(again.url).get(await confirmationLink(smtp, 'never@mail.example'))).status,

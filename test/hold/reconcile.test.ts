@@ -100,7 +100,7 @@ describe('reconciling', () => {
     expect((await run()).out).toContain('4 letters not confirmed');
     const [sent = ''] = await messageIds(draft);
     const ran = await run('--accepted', await list([sent]), '--yes');
-    expect(ran.out).toContain('dropped: 1 submissions');
+    expect(ran.out).toContain('dropped: 1 submission.');
     const page = await instance.visitor().get(draft.receipt);
     expect(
       lettersOn(page)

@@ -192,7 +192,7 @@ describe('a worker', () => {
       { args: ['--role', 'worker'] },
     );
     try {
-      expect(worker.err()).toContain('whether the database is an old one cannot be told by this worker');
+      expect(worker.err()).toContain('whether the database is an old one cannot be told by this worker'); // before it is ready
       await instance.startWorker();
       await until(async () => worker.err().includes('sending is on hold'), 'a hold that is seen', 60_000);
       const before = smtp.handedOver.length;
