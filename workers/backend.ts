@@ -59,6 +59,9 @@ export function openOnRedis(url: string, onError: (error: Error) => void): Backe
   };
 }
 
+/** The queues' workers listen on a connection each; what else they ask, they ask on a few that they share. */
+const connections = { max: 10, options: '-c search_path=bullmq', ...lifeline };
+
 export async function openOnPostgres(connectionString: string): Promise<Backend> {
   const client = new pg.Client({ connectionString, ...lifeline });
   client.on('error', () => {}); // the statement that is under way tells
@@ -70,13 +73,14 @@ export async function openOnPostgres(connectionString: string): Promise<Backend>
   }
   const Postgres = withBackend(createPostgresBackend);
   const Steady = steady(Postgres.Worker);
-  const connection = { connectionString, max: 2, ...lifeline };
+  const pool = new pg.Pool({ connectionString, application_name: 'outspoken-queue', ...connections });
+  pool.on('connect', (one) => one.on('error', () => {})); // one in use tells the query that it has
   return {
-    openQueue: (name) => new Postgres.Queue(name, { connection }),
+    openQueue: (name) => new Postgres.Queue(name, { connection: pool }),
     startWorker: (name, process, concurrency) =>
-      new Steady(name, process, { ...workerOptions, connection, concurrency }),
+      new Steady(name, process, { ...workerOptions, connection: pool, concurrency }),
     probe: async () => {}, // without the database no letter could be brought to its end either
-    close: async () => {},
+    close: () => pool.end(),
   };
 }
 

@@ -76,7 +76,7 @@ export async function openQueues(
     async close() {
       clearInterval(probes);
       await Promise.all([singles.close(), bundles.close(), notices.close(), replies.close()]);
-      await backend.close();
+      await atMost(closing, backend.close());
     },
   };
 }

@@ -36,7 +36,7 @@ export async function startOwnPostgres(): Promise<PostgresServer> {
     port,
     listen_addresses: '127.0.0.1',
     unix_socket_directories: sockets,
-    max_connections: 60,
+    max_connections: 150,
   };
   let server: ChildProcess;
   let ended: Promise<void>;
