@@ -148,7 +148,7 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socke
   const settings = {
     listen_addresses: '',
     unix_socket_directories: socketFolder,
-    max_connections: '60',
+    max_connections: '100',
     jit: 'off',
     // a statement that fails, and the values that it failed on, may hold what people wrote
     log_min_error_statement: 'panic',
