@@ -1,6 +1,7 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
+import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
 import { moveLetters } from './move.ts';
 import { takeBackAgain } from './take-back-again.ts';
@@ -104,7 +105,8 @@ const dropSome = statement<{ n: number }>(
 const doubtAnswers = statement(`
   update reply set state = 'unknown', state_at = now()
   where direction = 'from advocate' and state in ('waiting', 'sending')
-    and at < (select held_since from instance where one)`);
+    and at < (select held_since from instance where one)
+    and ($1::text[] is null or handle = any ($1::text[]))`);
 
 export type Known = {
   /** Letters that a relay has taken. */
@@ -151,6 +153,7 @@ export async function reconcileLetters(
   for (let from = 0; from < accepted.length; from += atOnce) {
     const some = accepted.slice(from, from + atOnce);
     const ids = some.flatMap((one) => ('messageId' in one ? [one.messageId] : []));
+    await database.rows(doubtAnswers, [ids.map(handleOf)]); // that log has them, whether it is complete or not
     const people = await database.rows(confirmedSince, [ids]);
     for (const person of people) await confirmLetters(database, vault, [openTokens(vault, person).confirm]);
     await alone(async (transaction) => {
@@ -160,7 +163,7 @@ export async function reconcileLetters(
     });
   }
   if (!complete) {
-    await database.rows(doubtAnswers);
+    await database.rows(doubtAnswers, [null]);
     doubted += await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
     dropped += await untilNone(() => alone((transaction) => transaction.row(dropDrafts)));
   }
