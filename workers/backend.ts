@@ -80,7 +80,9 @@ export async function openOnPostgres(connectionString: string): Promise<Backend>
     startWorker: (name, process, concurrency) =>
       new Steady(name, process, { ...workerOptions, connection: pool, concurrency }),
     probe: async () => {}, // without the database no letter could be brought to its end either
-    close: () => pool.end(),
+    async close() {
+      if (!pool.ending) await pool.end();
+    },
   };
 }
 
