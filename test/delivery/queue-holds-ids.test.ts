@@ -81,6 +81,7 @@ describeOnEachQueue('what lies in the queue', (queue) => {
         'singles',
         'bundles',
         'notices',
+        'replies',
         'j',
         'name',
         'data',
