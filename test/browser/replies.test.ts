@@ -51,7 +51,7 @@ describeWith('chromium', 'replies in a browser', (program) => {
       await page.getByRole('link', { name: 'Answer' }).click();
       await page.getByLabel('Your answer').fill('Thank you. When may we hear more?\n\nអរគុណច្រើន។');
       expect(await violations(page)).toEqual([]);
-      await page.getByRole('button', { name: 'Look at it' }).click();
+      await page.getByRole('button', { name: 'See what will be sent' }).click();
       expect(await violations(page)).toEqual([]);
       await page.getByRole('button', { name: 'Send this answer' }).click();
       await page.locator('.reply.own[data-state="accepted"]').waitFor({ timeout: 60_000 });

@@ -101,7 +101,7 @@ const cases: Case[] = [
     what: 'own words that are too long',
     changes: { words: 'y'.repeat(1501) },
     field: 'words',
-    says: '1500 characters long; they are 1501',
+    says: '1,500 characters long; they are 1,501',
   },
   { what: 'own words with a bell', changes: { words: 'ring\u0007' }, field: 'words', says: 'hidden' },
   { what: 'own words with a bidi mark', changes: { words: 'a\u200fb' }, field: 'words', says: 'hidden' },
