@@ -90,6 +90,11 @@ export function textsIn(
   throw new Error(`campaign ${campaign.id} has no texts`);
 }
 
+/** Whether a piece of a URL can be a campaign's slug at all; the database has the same rule. */
+export function looksLikeSlug(text: string): boolean {
+  return text.length <= 60 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text);
+}
+
 /** What a visitor needs to know: whether letters can be written, will be again, or no more. */
 export function statusOf({ open, soon, state }: Campaign): 'open' | 'soon' | 'paused' | 'closed' {
   if (open) return 'open';

@@ -9,29 +9,43 @@ type Report = (message: string, values?: Record<string, string | number>) => und
 
 /** A name or a description: one line that will stand in From and in the text. */
 export function checkLine(typed: string, limit: number, report: Report): string | undefined {
-  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || deceptive.test(typed) || !typed.isWellFormed()) {
+  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || hides(typed)) {
     return report('characters');
   }
   const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
   if (text === '') return report('missing');
   if (length(text) > limit) return report('long', { limit, length: length(text) });
-  const isName = /\p{L}/u.test(text.replace(invisible, '')) && !/[@<>"]|:\/\/|www\./i.test(text);
+  const isName = /\p{L}/u.test(text.replace(invisible, '')) && !/[@<>"]|:\/\/|www\./i.test(plain(text));
   return isName && !holdsPhoneNumber(text) ? text : report('invalid');
 }
 
 /** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
 export function checkWords(typed: string, report: Report): string | undefined {
-  if (deceptive.test(typed) || !typed.isWellFormed()) return report('characters');
+  if (hides(typed)) return report('characters');
   const lines = typed.normalize('NFC').split(/\r\n?|[\n\u2028\u2029]/);
   const text = lines
     .map((line) => line.trimEnd())
     .join('\n')
     .trim();
   if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
-  if (/[^\s@]@[^\s@.]+\.[^\s@]/.test(text)) return report('address');
-  if (/:\/\/|\bwww\.\S/i.test(text)) return report('link');
+  if (/[^\s@]@[^\s@.]+\.[^\s@]/.test(plain(text))) return report('address');
+  if (/:\/\/|\bwww\.\S/i.test(plain(text))) return report('link');
   return holdsPhoneNumber(text) ? report('phone') : text;
 }
+
+/** Full-width signs and the like as the ordinary ones that they are read as. */
+function plain(text: string): string {
+  return text.normalize('NFKC');
+}
+
+/** Whether a reader would see something else than what is there. */
+function hides(typed: string): boolean {
+  return deceptive.test(typed) || !typed.isWellFormed() || tags.test(typed.replace(flags, ''));
+}
+
+/** A second, invisible ASCII. Emoji of regional flags are spelled with it (UTS #51, ED-14a), and nothing else is. */
+const tags = /[\u{e0000}-\u{e007f}]/u;
+const flags = /\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{1,6}\u{e007f}/gu;
 
 /** Letters by name that nobody sees: a name of these is none. */
 const invisible = /\p{Default_Ignorable_Code_Point}/gu;

@@ -1,9 +1,10 @@
-import cookieParser from 'cookie-parser';
 import express, { type Express, type RequestHandler } from 'express';
+import { looksLikeSlug } from '../campaigns/campaign.ts';
 import type { Context } from '../context.ts';
 import { looksLikeToken } from '../people/token.ts';
+import { readCookies } from './cookies.ts';
 import { createCsrf } from './csrf.ts';
-import { explain, tooMany } from './faults.ts';
+import { explain, lastResort, tooMany } from './faults.ts';
 import { assets, neverStored, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
 import { createPages, languageCookie } from './page.ts';
@@ -48,7 +49,7 @@ export async function createApp(context: Context): Promise<{ app: Express; close
 
   app.use(logRequests(log));
   app.use(securityHeaders(secure));
-  app.use(cookieParser());
+  app.use(readCookies());
   app.use('/assets', assets());
   app.use(neverStored);
   app.get('/healthz', health);
@@ -57,6 +58,9 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
   app.use(csrf.protect);
   app.use(chooseLanguage(context, secure));
+  app.param('slug', (_request, _response, next, slug) =>
+    next(looksLikeSlug(slug) ? undefined : new Refusal(404, 'notFound')),
+  );
   app.param('token', (_request, _response, next, token) =>
     next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')),
   );
@@ -109,7 +113,7 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   }
 
   app.use((_request, _response, next) => next(new Refusal(404, 'notFound')));
-  app.use(explain(context, pages));
+  app.use(explain(context, pages), lastResort(context));
   return { app, close: stream.close };
 }
 
@@ -131,7 +135,7 @@ const formsOnly: RequestHandler = (request, response, next) => {
   const safe = request.method === 'GET' || request.method === 'HEAD';
   if (!safe && request.method !== 'POST') {
     response.set('Allow', 'GET, HEAD, POST'); // RFC 9110 section 15.5.6
-    return next(new Refusal(405, 'badRequest'));
+    return next(new Refusal(405, 'mediaType'));
   }
   next(safe || request.is('application/x-www-form-urlencoded') ? undefined : new Refusal(415, 'mediaType'));
 };

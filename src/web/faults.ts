@@ -44,6 +44,18 @@ export function explain({ log }: Context, pages: Pages): ErrorRequestHandler {
   };
 }
 
+/**
+ * When not even that page can be made: one plain sentence. Express would answer with a stack trace, and write to
+ * stderr past our log.
+ */
+export function lastResort({ log }: Pick<Context, 'log'>): ErrorRequestHandler {
+  return (error, request, response, _next) => {
+    log.error({ err: error, route: request.route?.path }, 'a request could not be answered with a page');
+    if (response.headersSent) return void request.socket.destroy(); // half a page must not look like a whole one
+    response.status(500).type('text/plain').send('Something went wrong on our side. Please try again.\n');
+  };
+}
+
 function refusalOf(error: unknown, method: string): { status: number; fault: Fault } {
   if (error instanceof Refusal) return error;
   if (isPassing(error)) return { status: 503, fault: 'away' };

@@ -50,6 +50,7 @@ export function securityHeaders(secure: boolean): RequestHandler[] {
       },
     },
     strictTransportSecurity: secure ? { maxAge: 63_072_000, includeSubDomains: false } : false,
+    xFrameOptions: { action: 'deny' },
     referrerPolicy: { policy: 'no-referrer' },
   });
   return [nonce, policy];

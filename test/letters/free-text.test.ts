@@ -25,6 +25,8 @@ const refused = [
   ...'\0\u0001\u0007\b\v\f\u000e\u001b\u001f\u007f\u0080\u0085\u009f',
   ...'\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069',
   ...'\ufeff\ufff9\ufffa\ufffb',
+  '\u{e0041}',
+  '🏴\u{e0073}\u{e0061}\u{e0079} \u{e0068}\u{e0069}',
   '\ud800',
   '\udc00',
 ];
@@ -58,6 +60,7 @@ describe('a name or a description', () => {
     'WWW.mail.example',
     'a worker, 012 345 678',
     'Sok ០១២៣៤៥៦៧៨',
+    'sok＠mail.example',
     '12345',
     '...',
     '\u200b\u200b',
@@ -134,16 +137,20 @@ describe('own words', () => {
     'sok@mail.example',
     'ឆ្លើយ​មក sok@mail.example។',
     '<sok@mail.example>',
+    'write to sok＠mail．example',
   ])('are refused with an e-mail address: %j', (typed) => {
     expect(words(typed)).toEqual({ message: 'address' });
   });
 
-  it.each(['see https://mail.example', 'FTP://x', 'read www.mail.example/a', 'WWW.mail.example'])(
-    'are refused with a link: %j',
-    (typed) => {
-      expect(words(typed)).toEqual({ message: 'link' });
-    },
-  );
+  it.each([
+    'see https://mail.example',
+    'FTP://x',
+    'read www.mail.example/a',
+    'WWW.mail.example',
+    'https：／／mail.example',
+  ])('are refused with a link: %j', (typed) => {
+    expect(words(typed)).toEqual({ message: 'link' });
+  });
 
   it.each([
     'call 01234567',

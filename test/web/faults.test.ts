@@ -1,4 +1,9 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import express from 'express';
+import { createLog } from '../../src/log.ts';
+import { lastResort } from '../../src/web/faults.ts';
 import { campaignPath, letterFields, randomId } from '../support/advocate.ts';
 import { type Cable, layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -31,17 +36,23 @@ function leaksNothing(page: Page): void {
 }
 
 describe('a page that does not exist', () => {
-  it.each(['/nothing', '/c/nothing', '/mail/nothing', '/assets/nothing.css', '/c/..%2f..%2fetc', '/.env'])(
-    'is answered with 404: %s',
-    async (path) => {
-      const page = await instance.visitor().get(path);
-      expect(page.status).toBe(404);
-      if (path.startsWith('/assets')) return;
-      expect(wordsOf(page)).toContain('There is no such page');
-      expect(page.html).toContain('<a href="/">To the campaigns</a>');
-      leaksNothing(page);
-    },
-  );
+  it.each([
+    '/nothing',
+    '/c/nothing',
+    '/c/%00',
+    '/c/A',
+    '/mail/nothing',
+    '/assets/nothing.css',
+    '/c/..%2f..%2fetc',
+    '/.env',
+  ])('is answered with 404: %s', async (path) => {
+    const page = await instance.visitor().get(path);
+    expect(page.status).toBe(404);
+    if (path.startsWith('/assets')) return;
+    expect(wordsOf(page)).toContain('There is no such page');
+    expect(page.html).toContain('<a href="/">To the campaigns</a>');
+    leaksNothing(page);
+  });
 
   it.each(['/c/%E0%A4%A', '/%', '/assets/%E0', '/assets/..%5c..%5cpackage.json', '/assets/%00'])(
     'is refused without a trace of the program when its address is broken: %s',
@@ -54,6 +65,27 @@ describe('a page that does not exist', () => {
 
   it('is a page that cannot be sent a form', async () => {
     expect((await instance.visitor().post('/how', {})).status).toBe(404);
+  });
+});
+
+describe('a failure that not even its page can be made for', () => {
+  it('is answered with a sentence, and with nothing of the program', async () => {
+    const app = express();
+    app.get('/', () => {
+      throw new Error('select secret from node_modules');
+    });
+    app.use(lastResort({ log: createLog('silent') }));
+    const server = app.listen(0, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const response = await fetch(`http://127.0.0.1:${port}/`);
+      expect(response.status).toBe(500);
+      expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+      expect(await response.text()).toBe('Something went wrong on our side. Please try again.\n');
+    } finally {
+      server.close();
+    }
   });
 });
 

@@ -118,7 +118,7 @@ describe.each(names)('the page: %s', (name) => {
       'cache-control': 'no-store',
       'referrer-policy': 'no-referrer',
       'x-content-type-options': 'nosniff',
-      'x-frame-options': 'SAMEORIGIN',
+      'x-frame-options': 'DENY',
       'cross-origin-opener-policy': 'same-origin',
       'cross-origin-resource-policy': 'same-origin',
       'content-type': 'text/html; charset=utf-8',
@@ -180,6 +180,19 @@ describe('cookies', () => {
     expect(await cookies(instance.url, '/')).toEqual(['csrf; Path=/; HttpOnly; SameSite=Strict']);
     const [language] = await cookies(instance.url, '/?lang=en');
     expect(language).toMatch(/^language; Max-Age=\d+; Path=\/; Expires=[^;]+; HttpOnly; SameSite=Lax$/);
+  });
+
+  it.each([
+    'csrf=j:{"a":1}',
+    'language=j:["en"]',
+    'csrf=; language=',
+    'csrf=%E0%A4%A',
+    '__proto__=x; csrf=j:null',
+  ])('that are not ours are as good as none: %s', async (cookie) => {
+    const response = await fetch(new URL('/', instance.url), { headers: { cookie } });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('<html lang="en">');
+    expect(response.headers.getSetCookie().join()).toMatch(/^csrf=[0-9a-f]{64}\./);
   });
 
   it('travel over https only when the pages do, which browsers are told to insist on', async () => {
