@@ -73,6 +73,7 @@ const lettersOf = statement<LetterRow>(`
     wording_id, lists, ${holdupColumns}
   from letter
   join brand on brand.id = letter.brand_id
+  join campaign on campaign.id = letter.campaign_id
   join campaign_brand on campaign_brand.campaign_id = letter.campaign_id
     and campaign_brand.brand_id = letter.brand_id
   join contact on contact.id = campaign_brand.contact_id

@@ -33,7 +33,7 @@ describeWith('chromium', 'every page can be used by everybody (axe-core)', (prog
   });
 });
 
-/** A browser also reports every answer of 4xx, which is right for a form with errors. */
+/** A browser also reports every answer of 4xx and 5xx, which is right for a form with errors. */
 function isStatus(complaint: string): boolean {
-  return /Failed to load resource: the server responded with a status of 4\d\d/.test(complaint);
+  return /Failed to load resource: the server responded with a status of [45]\d\d/.test(complaint);
 }

@@ -60,6 +60,10 @@ describeWith('chromium', 'the form in a browser', (program) => {
       expect(await isFocused(page.locator(field))).toBe(true);
       expect(await page.locator(field).isVisible()).toBe(true);
     }
+    const edge = (field: string) =>
+      page.locator(field).evaluate((one) => one.computedStyleMap().get('border-top-color')?.toString());
+    for (const field of ['#words', '#name', '#email']) expect(await edge(field)).toBe('rgb(163, 22, 15)');
+    expect(await edge('#country')).not.toBe('rgb(163, 22, 15)');
     await close();
   });
 

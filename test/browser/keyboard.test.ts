@@ -94,7 +94,7 @@ describeWith('chromium', 'somebody who uses only the keyboard', (program) => {
     await press('Enter');
     await page.waitForURL('**/r/**');
     await page.getByText('2 of your 2 letters have been accepted').first().waitFor();
-    await tabTo(page, /^Step by step$/);
+    await tabTo(page, /^Step by step: H&M$/);
     const steps = page.locator('details').first();
     const before = await steps.getAttribute('open');
     await press('Enter');

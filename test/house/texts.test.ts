@@ -55,7 +55,7 @@ const composed: Record<string, readonly string[]> = {
   'receipt.own.*': ['draft', 'unknown', ...onTheirWay],
   'receipt.attachment.*': ['passed', 'held'],
   'answer.*': ['missing', 'long', 'characters', 'address', 'full', 'enough', 'empty'],
-  'receipt.legend.*': ['accepted', 'waiting', 'ended', 'unknown'],
+  'receipt.legend.*': ['accepted', 'waiting', 'ended', 'unknown', 'stopped'],
 };
 const composedKeys = Object.entries(composed).flatMap(([shape, parts]) =>
   parts.map((part) => shape.replace('*', part)),

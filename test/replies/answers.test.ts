@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture } from '../support/came-back.ts';
+import { messageBeside, summaryOf } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
@@ -117,7 +118,9 @@ describe('an answer that an advocate writes on the private page', () => {
     const one = await answered();
     const { status, page } = await write(one, text);
     expect(status).toBe(422);
-    expect(wordsOf(page)).toContain(words);
+    expect(page.html).toContain('<title>Error: Answer to H&amp;M – Outspoken</title>');
+    expect(summaryOf(page)).toEqual([{ anchor: 'text', text: messageBeside(page, 'text') }]);
+    expect(messageBeside(page, 'text')).toContain(words);
     expect(unescapeHtml(page.html)).toContain(text.trim());
     await one.replies('accepted');
   });

@@ -28,7 +28,7 @@ export function tagOf(page: Page, id: string): string {
 /** The message that stands beside a field; empty when it has none. */
 export function messageBeside(page: Page, field: string): string {
   const html = new RegExp(`id="${field}-error"[^>]*>([\\s\\S]*?)</p>`).exec(page.html)?.[1] ?? '';
-  return wordsOf({ ...page, html }).trim();
+  return wordsOf({ ...page, html: html.replace(/<span class="for-ears">[^<]*<\/span>/, '') }).trim();
 }
 
 /** The entries of the error summary: where each leads, and what it says. */

@@ -19,6 +19,7 @@ export const stops = [
   'campaign',
   'form with errors',
   'preview',
+  'preview, all brands',
   'waiting',
   'confirm',
   'confirm, written before',
@@ -32,6 +33,10 @@ export const stops = [
   'mail catcher',
   'caught mail',
   'no such page',
+  'form from elsewhere',
+  'broken',
+  'home, no campaign',
+  'campaign, not begun',
   'campaign, paused',
   'campaign, closed',
   'confirm, closed',
@@ -80,13 +85,14 @@ export async function startTour(localeFolder?: string) {
   const at = (path: string, instance = caught) => ({
     open: async (page: BrowserPage) => void (await page.goto(`${instance.url}${path}`)),
   });
-  const during = (state: string, open: (page: BrowserPage) => Promise<void>) => ({
+  const between = (change: string, back: string, open: (page: BrowserPage) => Promise<void>) => ({
     async open(page: BrowserPage) {
-      await caught.query('update campaign set state = $1', [state]);
-      await open(page);
-      await caught.query("update campaign set state = 'open'");
+      await caught.query(change);
+      await open(page).finally(() => caught.query(back));
     },
   });
+  const during = (state: string, open: (page: BrowserPage) => Promise<void>) =>
+    between(`update campaign set state = '${state}'`, "update campaign set state = 'open'", open);
   const ways: Record<StopName, { open(page: BrowserPage): Promise<void> }> = {
     home: at('/'),
     'how it works': at('/how'),
@@ -100,6 +106,14 @@ export async function startTour(localeFolder?: string) {
       },
     },
     preview: { open: (page) => openPreview(page, caught) },
+    'preview, all brands': {
+      async open(page) {
+        await fillForm(page, caught);
+        await page.locator('#brand-all').check();
+        await page.locator('#words').fill(`ខ្ញុំបានដេរខោអស់រយៈពេលប្រាំពីរឆ្នាំហើយ។ 🧵\n\n${'W'.repeat(120)}`);
+        await sendForm(page);
+      },
+    },
     waiting: at(waiting),
     confirm: at(link),
     'confirm, written before': at(twice),
@@ -113,6 +127,24 @@ export async function startTour(localeFolder?: string) {
     'mail catcher': at('/mail'),
     'caught mail': at(`/mail/${mail}`),
     'no such page': at('/nothing'),
+    'form from elsewhere': {
+      async open(page) {
+        await page.goto(`data:text/html,<form method="post" action="${caught.url}${campaignPath}"><button>`);
+        await page.locator('button').click();
+        await page.waitForURL(`${caught.url}/**`);
+      },
+    },
+    broken: between(
+      'alter table campaign_brand rename to broken',
+      'alter table broken rename to campaign_brand',
+      at(campaignPath).open,
+    ),
+    'home, no campaign': during('draft', at('/').open),
+    'campaign, not begun': between(
+      "update campaign set opens_at = now() + interval '3 days'",
+      'update campaign set opens_at = null',
+      at(campaignPath).open,
+    ),
     'campaign, paused': during('paused', at(campaignPath).open),
     'campaign, closed': during('closed', at(campaignPath).open),
     'confirm, closed': during('closed', at(link).open),

@@ -99,7 +99,7 @@ describe('the receipt says of a letter', () => {
   it('that waits: that it waits, and how to take it back', () => {
     const { state, words } = saidOf('asics');
     expect(state).toBe('ready');
-    expect(words).toContain('Waits its turn');
+    expect(words).toContain('Waits until a person has checked this brand’s address');
     expect(words).toContain('Do not send this one');
   });
 

@@ -13,6 +13,7 @@ import {
 import { type Answered, findAnsweredOnPage, findAnswerOnPage } from '../../replies/draft-store.ts';
 import { caps, openContent } from '../../replies/reply.ts';
 import type { Pages } from '../page.ts';
+import { short } from './reply-status.ts';
 
 /** The form in which an advocate answers a brand, below what the brand wrote. */
 export function writeAnswer(context: Context, pages: Pages): RequestHandler {
@@ -118,19 +119,23 @@ function showForm(
   { submission = randomBytes(18).toString('base64url'), text, problem = '' }: Shown,
 ): void {
   const theirs = openContent(vault, answered, answered.handle, answered.content);
+  const locale = pages.locale(request);
+  const title = locale.text('answer.title', { brand: answered.brand });
   pages.send(
     request,
     response,
     'answer',
     {
+      pageTitle: problem ? locale.text('site.error', { title }) : title,
       action: request.path.replace(/\/change$/, ''),
       back: `/r/${tokenOf(request)}`,
       brand: answered.brand,
       subject: theirs.subject,
       theirs: theirs.text,
+      short: theirs.text.length <= short,
       submission,
       text,
-      problem,
+      problems: problem ? [{ anchor: 'text', text: problem }] : [],
       limit: caps.answer,
     },
     problem ? 422 : 200,
@@ -148,6 +153,8 @@ async function sendCheck(
   const answer = await findAnswerOnPage(database, tokenOf(request), handleOf(request));
   if (!answer) return pages.send(request, response, 'gone', {}, 404);
   const composed = await composeAnswer(partsOf(context), answer);
+  const locale = pages.locale(request);
+  const title = locale.text('answer.checkTitle');
   const { byMail, fromElsewhere, cut } = openContent(
     vault,
     answer,
@@ -159,6 +166,7 @@ async function sendCheck(
     response,
     'answer-check',
     {
+      pageTitle: problem ? locale.text('site.error', { title }) : title,
       action: `/r/${tokenOf(request)}/answers/${answer.draft_handle}`,
       back: `/r/${tokenOf(request)}`,
       brand: answer.brand,
@@ -171,7 +179,7 @@ async function sendCheck(
       fromElsewhere: fromElsewhere ?? false,
       cut,
       limit: caps.answer,
-      problem: problem ? pages.locale(request).text(`answer.${problem}`, {}) : '',
+      problem: problem ? locale.text(`answer.${problem}`) : '',
     },
     problem ? 422 : 200,
   );

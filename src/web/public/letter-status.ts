@@ -5,7 +5,7 @@ import type { ShownReply } from '../../replies/read-replies.ts';
 import { describeReplies } from './reply-status.ts';
 
 /** How a letter stands, for the strip at the top of the receipt. */
-type Standing = 'accepted' | 'waiting' | 'ended' | 'unknown';
+type Standing = 'accepted' | 'waiting' | 'unknown' | 'ended' | 'stopped';
 
 const standings: Record<LetterState, Standing> = {
   draft: 'waiting',
@@ -20,8 +20,9 @@ const standings: Record<LetterState, Standing> = {
   rejected: 'ended',
   bounced: 'ended',
   abandoned: 'ended',
-  cancelled: 'ended',
-  expired: 'ended',
+  // by a person's own will, or their silence: nothing went wrong
+  cancelled: 'stopped',
+  expired: 'stopped',
 };
 
 /** The letters of a receipt in honest words, for its page and for its stream. */
@@ -35,14 +36,15 @@ export function describeLetters(receipt: Receipt, replies: ShownReply[], token: 
       locale,
     ),
   }));
-  const present = new Set(letters.map(({ standing }) => standing));
+  const count = (wanted: Standing) => letters.filter(({ standing }) => standing === wanted).length;
   return {
     token,
     letters,
     total: letters.length,
-    accepted: letters.filter(({ standing }) => standing === 'accepted').length,
-    legend: (['accepted', 'waiting', 'unknown', 'ended'] as const)
-      .filter((standing) => present.has(standing))
+    accepted: count('accepted'),
+    open: count('waiting'),
+    legend: (['accepted', 'waiting', 'unknown', 'ended', 'stopped'] as const)
+      .filter((standing) => count(standing) > 0)
       .map((standing) => ({ standing, label: `receipt.legend.${standing}` })),
     cancellable: letters.filter((letter) => letter.cancellable).length,
     few: letters.length <= 3,

@@ -3,8 +3,8 @@ import type { Locale } from '../../locale/locale.ts';
 import type { ShownReply } from '../../replies/read-replies.ts';
 import type { Listed } from '../../replies/reply.ts';
 
-/** Longer texts are folded away below their first lines. */
-const short = 700;
+/** Longer texts are folded away; in UTF-16 code units. */
+export const short = 700;
 
 /** What came and went about one letter, in honest words. */
 export function describeReplies(
