@@ -108,6 +108,10 @@ describe('every form of ours', () => {
       `${receipt}/letters/${letter?.handle}/cancel`,
       `${receipt}/cancel`,
       `${receipt}/erase`,
+      `${receipt}/replies/${letter?.handle}/answer`,
+      `${receipt}/answers/${letter?.handle}`,
+      `${receipt}/answers/${letter?.handle}/send`,
+      `${receipt}/answers/${letter?.handle}/drop`,
     ]) {
       expect([path, await send({ 'sec-fetch-site': 'cross-site' }, {}, path)]).toEqual([path, 403]);
     }
