@@ -11,7 +11,7 @@ async function walk(page: Page, instance: Instance, email: string): Promise<stri
   await page.getByRole('link', { name: 'Write to the brands' }).click();
   await page.getByRole('link', { name: 'Write your letter' }).click();
   for (const brand of ['H&M', 'Nike', 'Tchibo']) await page.getByLabel(brand, { exact: true }).check();
-  await page.getByLabel('Nobody should be punished for reporting').check();
+  await page.getByRole('checkbox', { name: 'Nobody should be punished for reporting' }).check();
   await page.getByLabel('Your own words').fill('I sew trousers.\nមួយពាន់ 🧵');
   await page.getByRole('radio', { name: 'Named' }).check();
   await page.getByRole('textbox', { name: 'Your name' }).fill('Sok');
