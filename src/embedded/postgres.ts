@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { codeOf, ExpectedError } from '../expected.ts';
 import {
@@ -46,13 +46,20 @@ export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
   const socketFolder = await makeSocketFolder(owner);
   const url = urlOf(socketFolder, password);
   const server = spawnServer(programs, owner, dataFolder, socketFolder);
-  const holder = await connectWhenReady(server, url, dataFolder);
+  const end = async () => {
+    server.process.kill('SIGINT'); // "fast" shutdown: rolls back what is open, writes a checkpoint
+    await server.ended;
+    await rm(socketFolder, { recursive: true, force: true });
+  };
+  const holder = await connectWhenReady(server, url, dataFolder).catch(async (error) => {
+    await end(); // in a session of its own, it would go on without us
+    throw error;
+  });
   await holder.query('select pg_advisory_lock($1)', [instanceLock]);
 
   let closing = false;
-  const ended = new Promise<void>((resolve) => server.process.once('exit', () => resolve()));
   const lost = new Promise<void>((resolve) => {
-    void ended.then(() => {
+    void server.ended.then(() => {
       if (!closing) resolve();
     });
   });
@@ -63,9 +70,7 @@ export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
     async close() {
       closing = true;
       await holder.end().catch(() => {});
-      server.process.kill('SIGINT'); // "fast" shutdown: rolls back what is open, writes a checkpoint
-      await ended;
-      await rm(socketFolder, { recursive: true, force: true });
+      await end();
     },
   };
 }
@@ -140,7 +145,7 @@ function isAlive(pid: number): boolean {
 
 function inUse(dataFolder: string): ExpectedError {
   return new ExpectedError(
-    `Another Outspoken already runs on ${dataFolder}. Stop it first, or set DATA_DIR to another folder.`,
+    `Another Outspoken already runs on ${dirname(dataFolder)}. Stop it first, or set DATA_DIR to another folder.`,
   );
 }
 
@@ -164,10 +169,14 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socke
     env: serverEnvironment(),
   });
   let failure: unknown;
-  child.once('error', (error) => {
-    failure = cannotRun(programs.postgres, error);
+  const ended = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve());
+    child.once('error', (error) => {
+      failure = cannotRun(programs.postgres, error);
+      resolve(); // it never ran
+    });
   });
-  return { process: child, said: collect(child), failure: () => failure };
+  return { process: child, said: collect(child), failure: () => failure, ended };
 }
 
 async function connectWhenReady(
@@ -184,16 +193,22 @@ async function connectWhenReady(
       await client.connect();
       return client;
     } catch (error) {
+      if (codeOf(error) === '28P01') throw wrongPassword(dataFolder);
       // no socket yet, nobody behind it yet, or (57P03) starting up or recovering
       if (!['ENOENT', 'ECONNREFUSED', '57P03'].includes(codeOf(error) ?? '')) throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  server.process.kill('SIGINT');
   throw new ExpectedError(`The embedded PostgreSQL did not come up: ${server.said().slice(-600)}`);
 }
 
 function startFailed(said: string, dataFolder: string): ExpectedError {
   if (/lock file "postmaster\.pid"/.test(said)) return inUse(dataFolder);
   return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
+}
+
+function wrongPassword(dataFolder: string): ExpectedError {
+  return new ExpectedError(
+    `The embedded PostgreSQL in ${dataFolder} refuses the password in ${dataFolder}-password. Put back the file that was made with it.`,
+  );
 }

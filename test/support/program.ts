@@ -32,33 +32,44 @@ type Options = {
   /** Below dist, without `.js`. */
   script?: string;
   args?: string[];
-  /** In a process group of its own, as a shell starts it: Ctrl-C goes to the whole group. */
-  ownGroup?: boolean;
-  /** What comes before the name of the program, e.g. a program that changes the user. */
-  through?: string[];
-  cwd?: string;
 };
 
 type Environment = Record<string, string | undefined>;
 
 /** Starts the built program, with these variables and no others. */
 export function launch(env: Environment, options: Options = {}): Launched {
-  const { script = 'src/main', args = [], ownGroup = false, through = [], cwd = projectRoot } = options;
+  const { script = 'src/main', args = [] } = options;
   const file = join(projectRoot, 'dist', `${script}.js`);
   if (!existsSync(file)) throw new Error('there is no dist: npm run build');
-  const [command = '', ...rest] = [...through, process.execPath, file, ...args];
+  return start([process.execPath, file, ...args], env);
+}
+
+/**
+ * Runs a script of package.json as one types it, `npm run NAME -- ARGS`, but without building: that would write
+ * into dist, which other tests run from at the same moment. It has a process group of its own, as in a terminal.
+ */
+export function launchNpm(name: string, env: Environment = {}, args: string[] = []): Launched {
+  const quiet = { npm_config_update_notifier: 'false', npm_config_logs_max: '0' };
+  return start(
+    ['npm', 'run', '--silent', '--ignore-scripts', name, '--', ...args],
+    { ...quiet, ...env },
+    true,
+  );
+}
+
+function start([command = '', ...args]: string[], env: Environment, detached = false): Launched {
   return watch(
-    spawn(command, rest, {
+    spawn(command, args, {
       env: { PATH: process.env.PATH, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: ownGroup,
-      cwd,
+      detached,
+      cwd: projectRoot,
     }),
   );
 }
 
 /** Keeps what a process says, and when it ends. */
-export function watch(child: ChildProcess): Launched {
+function watch(child: ChildProcess): Launched {
   const texts = { said: '', out: '', err: '' };
   for (const stream of ['out', 'err'] as const) {
     child[`std${stream}`]?.setEncoding('utf8').on('data', (chunk) => {
@@ -89,7 +100,7 @@ export async function startProgram(env: Environment, options: Options = {}): Pro
   return whenReady(launch(env, options));
 }
 
-/** The same, for a process that was started in another way. */
+/** The same, for a process that was launched already. */
 export async function whenReady(launched: Launched): Promise<Program> {
   const ready = () => /^Outspoken is ready(?:: (http:\S+?)\/?(?= |$))?/m.exec(launched.out());
   await until(async () => launched.isOver() || ready(), 'a program that is ready', 60_000);

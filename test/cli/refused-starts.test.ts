@@ -1,0 +1,136 @@
+import { existsSync } from 'node:fs';
+import { readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
+import { until } from '../support/advocate.ts';
+import { launch, type Program, startProgram } from '../support/program.ts';
+import { freePort } from '../support/redis.ts';
+import { Visitor } from '../support/visitor.ts';
+
+type Environment = Record<string, string>;
+
+let folder: string;
+const inFolder = (name: string) => join(folder, name);
+beforeAll(async () => {
+  folder = await makeTemporaryFolder('refused');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** What is said on stderr by a start that fails as a person can mend it: short, and without a stack. */
+async function refused(env: Environment, ...args: string[]): Promise<string> {
+  const launched = launch({ PORT: '0', LOG_LEVEL: 'warn', ...env }, { args });
+  expect(await launched.ended).toEqual({ code: 1, signal: null });
+  expect(launched.out()).toBe('');
+  expect(launched.err()).not.toMatch(/^\s*at |\{"level"|Error/m);
+  return launched.err();
+}
+
+/** No server runs on this folder, and the next start has no trouble with it. */
+async function expectFree(dataFolder: string): Promise<void> {
+  expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
+  const program = await startProgram({ PORT: '0', DATA_DIR: dataFolder });
+  expect((await new Visitor(program.url).get('/')).status).toBe(200);
+  expect(await program.stop()).toBe(0);
+}
+
+describe('beside a program that runs', () => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await startProgram({ PORT: '0', DATA_DIR: inFolder('first') });
+  }, 90_000);
+  afterAll(async () => {
+    expect((await new Visitor(program.url).get('/')).status).toBe(200); // it was not disturbed
+    expect(await program.stop()).toBe(0);
+  });
+
+  it('a second one on the same data folder is refused', async () => {
+    expect(await refused({ DATA_DIR: inFolder('first') })).toBe(
+      `Another Outspoken already runs on ${inFolder('first')}. Stop it first, or set DATA_DIR to another folder.\n`,
+    );
+  });
+
+  it.each(['PORT', 'INBOUND_PORT'])(
+    'a busy %s is refused, and the folder is free again',
+    async (variable) => {
+      const ports = [...program.out().matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => port);
+      const port = (variable === 'PORT' ? ports[0] : ports.at(-1)) as string;
+      expect(await refused({ DATA_DIR: inFolder('second'), [variable]: port })).toBe(
+        `Port ${port} on 127.0.0.1 is in use. Set ${variable} to another one, or to 0 for any that is free.\n`,
+      );
+      await expectFree(inFolder('second'));
+    },
+  );
+});
+
+describe('of two that start at once on a new data folder', () => {
+  it('one runs, and the other is refused', async () => {
+    const env = { PORT: '0', DATA_DIR: inFolder('both') };
+    const both = [launch(env), launch(env)];
+    const ready = () => both.filter((one) => one.out().includes('Outspoken is ready'));
+    const over = () => both.filter((one) => one.isOver());
+    await until(async () => ready().length + over().length === 2, 'both', 90_000);
+    expect([ready().length, over().length]).toEqual([1, 1]);
+    expect(over()[0]?.err()).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
+    ready()[0]?.child.kill('SIGTERM');
+    expect((await ready()[0]?.ended)?.code).toBe(0);
+  });
+});
+
+describe('a data folder that cannot be used', () => {
+  it('because a file is in its place or in the way is named, with the variable', async () => {
+    await writeFile(inFolder('file'), '');
+    for (const path of [inFolder('file'), inFolder('file/data')]) {
+      const said = await refused({ DATA_DIR: path });
+      expect(said).toMatch(/^The data folder .* cannot be written \([A-Z]+\)\. Set DATA_DIR to .*\n$/);
+      expect(said).toContain(` ${path} `);
+    }
+    expect((await readdir(folder)).filter((name) => name.startsWith('file'))).toEqual(['file']);
+  });
+
+  it('because its password was lost is told so, and no server of it goes on', async () => {
+    const dataFolder = inFolder('password');
+    await expect(startProgram({ PORT: '0', DATA_DIR: dataFolder }).then((one) => one.stop())).resolves.toBe(
+      0,
+    );
+    await rm(join(dataFolder, 'postgres-password'));
+    const scratch = await makeTemporaryFolder('scratch');
+    expect(await refused({ DATA_DIR: dataFolder, TMPDIR: scratch })).toMatch(
+      /^The embedded PostgreSQL in .*\/password\/postgres refuses the password in .*\/postgres-password\. .*\n$/,
+    );
+    expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
+    await rmdir(scratch); // nothing is in it
+  });
+});
+
+describe('settings that are wrong', () => {
+  it('are all told at once, and nothing was begun', async () => {
+    const said = await refused(
+      { PORT: 'eighty', LOG_LEVEL: 'loud', SMTP_URL: 'x', DATA_DIR: inFolder('never') },
+      ...['--role', 'web', '--role', 'king'],
+    );
+    const [title, ...lines] = said.trimEnd().split('\n');
+    expect(title).toBe('Outspoken cannot start with these settings:');
+    for (const about of ['PORT', 'LOG_LEVEL', 'SMTP_URL', '--role king'])
+      expect(lines.filter((line) => line.startsWith(`  - ${about} `)).length).toBeGreaterThan(0);
+    expect(existsSync(inFolder('never'))).toBe(false);
+  });
+
+  it.each([[['--rolle', 'web']], [['web']], [['--role']]])(
+    'among the arguments are told: %j',
+    async (args) => {
+      const said = await refused({ DATA_DIR: inFolder('never') }, ...args);
+      expect(said).toMatch(/^[^\n]+\nUsage: npm start \[-- --role web\|worker\|inbound\]\n$/);
+      expect(existsSync(inFolder('never'))).toBe(false);
+    },
+  );
+
+  it('such as a database that nobody serves are told, without the address that may hold a password', async () => {
+    const said = await refused({
+      DATABASE_URL: `postgres://outspoken:S3cret@127.0.0.1:${await freePort()}/outspoken`,
+      APP_KEY: `1:${Buffer.alloc(32, 1).toString('base64')}`,
+      DATA_DIR: inFolder('unserved'),
+    });
+    expect(said).toBe('The PostgreSQL server of DATABASE_URL cannot be used: nothing listens there.\n');
+  });
+});
