@@ -77,7 +77,8 @@ function warnOfHold({ hold }: Standing): void {
 
 function waitForSignal(): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+    // SIGHUP: the terminal was closed, and the embedded database would go on without us
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
   });
 }
 
@@ -108,8 +109,11 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-main().catch((error) => {
-  if (error instanceof ExpectedError) process.stderr.write(`${error.message}\n`);
-  else createLog('info').fatal({ err: error }, 'Outspoken ended because of a surprise');
-  process.exitCode = 1;
-});
+main()
+  .catch((error) => {
+    if (error instanceof ExpectedError) process.stderr.write(`${error.message}\n`);
+    else createLog('info').fatal({ err: error }, 'Outspoken ended because of a surprise');
+    process.exitCode = 1;
+  })
+  // all is closed, but BullMQ keeps its timers for ever when Redis ends in the same moment as we do
+  .finally(() => process.exit());

@@ -1,0 +1,66 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
+import { campaignPath } from '../support/advocate.ts';
+import { belongingsOf } from '../support/left-behind.ts';
+import { launch, launchNpm, type Program, whenReady } from '../support/program.ts';
+import { describeOnRedis } from '../support/queues.ts';
+import { Visitor } from '../support/visitor.ts';
+
+let folder: string;
+let program: Program;
+const env = () => ({ PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'error' });
+beforeEach(async () => {
+  folder = await makeTemporaryFolder('stop');
+});
+afterEach(async () => {
+  program.child.kill('SIGKILL');
+  await program.ended;
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** The program was asked to stop: it ends well, and nothing of it is left. */
+async function expectItEnds(ask: () => void): Promise<void> {
+  const belongings = await belongingsOf(env().DATA_DIR, program.out());
+  expect(await belongings.left()).toHaveLength(5); // server, pid file, socket; pages, inbound
+  ask();
+  expect(await program.ended).toEqual({ code: 0, signal: null });
+  expect(program.out()).toMatch(/Outspoken is stopping: .*\nOutspoken has stopped\.\n$/);
+  expect(program.err()).toBe('');
+  expect(await belongings.left()).toEqual([]);
+  expect((await readdir(env().DATA_DIR)).sort()).toEqual(
+    ['.writable', 'app-key', 'high-water', 'mail', 'postgres', 'postgres-password'].sort(),
+  );
+}
+
+describe('npm start', () => {
+  it('ends when npm is told to (SIGTERM), and leaves nothing running', async () => {
+    program = await whenReady(launchNpm('start', env()));
+    await expectItEnds(() => program.child.kill('SIGTERM'));
+  });
+
+  it('ends at Ctrl-C (SIGINT to all of its processes), and leaves nothing running', async () => {
+    program = await whenReady(launchNpm('start', env()));
+    await expectItEnds(() => process.kill(-program.pid, 'SIGINT'));
+  });
+});
+
+describe('the program', () => {
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('ends at %s, with pages open', async (signal) => {
+    program = await whenReady(launch(env()));
+    const page = await new Visitor(program.url).get(campaignPath); // its connection is kept alive
+    expect(page.status).toBe(200);
+    await expectItEnds(() => program.child.kill(signal));
+  });
+});
+
+describeOnRedis('the program on Redis', (redis) => {
+  it('ends also when Redis ends in the same moment', async () => {
+    program = await whenReady(launch({ ...env(), REDIS_URL: redis().url }));
+    await expectItEnds(() => {
+      redis().process.kill('SIGKILL');
+      program.child.kill('SIGTERM');
+    });
+  });
+});
