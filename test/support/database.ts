@@ -9,6 +9,11 @@ export async function cloneDatabase(): Promise<{ url: string; drop(): Promise<vo
   return cloneOf('template_outspoken');
 }
 
+/** A database in which nothing is, not even our tables. */
+export async function emptyDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  return cloneOf('template0');
+}
+
 /** A copy of a database that nobody is connected to, as a backup holds it. */
 export async function copyDatabase(url: string): Promise<{ url: string; drop(): Promise<void> }> {
   return cloneOf(/\/(\w+)\?/.exec(url)?.[1] ?? '');
