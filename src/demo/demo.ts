@@ -1,38 +1,43 @@
-import { rm } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { ExpectedError } from '../expected.ts';
-import { type DemoInstance, startDemoInstance } from './instance.ts';
+import { readOptions } from '../options.ts';
+import { startDemoInstance } from './instance.ts';
 import { type Fields, fieldOf, lettersOf, type ReceiptLetter, readText, Visitor } from './visitor.ts';
 
 /**
  * `npm run demo`: walks the main job as a person would, over real HTTP and SMTP, on an instance of its own.
  * Exits 0 only if every letter was accepted. `--json` prints one JSON object on stdout, and nothing else.
  */
-const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const { json } = readOptions('npm run demo [-- --json]', { json: { type: 'boolean', default: false } });
 const campaign = '/c/speak-out-for-central';
 const brands = ['hm', 'nike', 'tchibo'];
 const address = 'demo.advocate@mail.example';
 const patience = 30_000;
+let interrupted = false;
 
 async function main(): Promise<void> {
   const started = performance.now();
   const instance = await startDemoInstance();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      interrupted = true;
+      void instance.stop().then(() => process.exit(130));
+    });
+  }
   try {
     say(`An instance of its own is up at ${instance.url}, its data in ${instance.folder}.`);
-    const letters = await walk(instance, new Visitor(instance.url));
+    const letters = await walk(new Visitor(instance.url));
     const seconds = Math.round((performance.now() - started) / 100) / 10;
-    if (values.json) process.stdout.write(`${JSON.stringify({ letters: letters.map(forJson), seconds })}\n`);
+    if (json) process.stdout.write(`${JSON.stringify({ letters: letters.map(forJson), seconds })}\n`);
     else for (const letter of letters) print(letter);
     const accepted = letters.filter(({ status }) => status === 'accepted').length;
     say(`${accepted} of ${letters.length} letters were accepted, in ${seconds} seconds.`);
     if (accepted !== brands.length) process.exitCode = 1;
   } finally {
     await instance.stop();
-    await rm(instance.folder, { recursive: true, force: true });
   }
 }
 
-async function walk(instance: DemoInstance, visitor: Visitor): Promise<ReceiptLetter[]> {
+async function walk(visitor: Visitor): Promise<ReceiptLetter[]> {
   const form = await visitor.get(campaign);
   say(`Opened the campaign: ${readText(form, 'h1')}`);
 
@@ -63,7 +68,6 @@ async function walk(instance: DemoInstance, visitor: Visitor): Promise<ReceiptLe
     return found.length === brands.length && found.every(({ status }) => !onTheirWay.has(status)) && found;
   });
   say('Followed the letters on the private page until each was answered.');
-  await instance.stop();
   return letters;
 }
 
@@ -103,10 +107,11 @@ function print({ brandName, status, messageId, events }: ReceiptLetter): void {
 }
 
 function say(line: string): void {
-  (values.json ? process.stderr : process.stdout).write(`${line}\n`);
+  (json ? process.stderr : process.stdout).write(`${line}\n`);
 }
 
 main().catch((error) => {
+  if (interrupted) return; // its instance is gone
   process.stderr.write(`${error instanceof ExpectedError ? error.message : error.stack}\n`);
   process.exitCode = 1;
 });

@@ -27,7 +27,7 @@ describe('the sources', () => {
   });
 
   it('end the process in the programs only', () => {
-    const programs = /^src\/(main|commands\/[a-z]+|demo\/demo|db\/write-schema)\.ts$/;
+    const programs = /^src\/(main|options|commands\/[a-z]+|demo\/demo|db\/write-schema)\.ts$/;
     expect(having(/\bprocess\.exit\b/).filter((path) => !programs.test(path))).toEqual([]);
   });
 
