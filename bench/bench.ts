@@ -4,7 +4,6 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { runMigrations } from 'bullmq';
 import pg from 'pg';
 import { fingerprintKeyPlace } from '../src/campaigns/fingerprint.ts';
@@ -17,6 +16,7 @@ import { databaseOf, type EmbeddedPostgres, startPostgres } from '../src/embedde
 import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
 import { ExpectedError } from '../src/expected.ts';
 import { composeLetter } from '../src/letters/compose.ts';
+import { readOptions } from '../src/options.ts';
 import { sameMailbox } from '../src/people/address.ts';
 import { createVault, keyedHash } from '../src/people/vault.ts';
 import { cpuOfTree } from './cpu.ts';
@@ -31,13 +31,13 @@ import { startSink } from './sink.ts';
 type Result = { perSecond: number; cpuMicros: number };
 type Variant = { queue: 'redis' | 'postgres'; perSubmission: number };
 
-const { values } = parseArgs({
-  options: {
-    letters: { type: 'string', default: '20000' },
-    rounds: { type: 'string', default: '5' },
-    workers: { type: 'string', default: '2' },
-    json: { type: 'boolean', default: false },
-  },
+const usage =
+  'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--json]';
+const values = readOptions(usage, {
+  letters: { type: 'string', default: '20000' },
+  rounds: { type: 'string', default: '5' },
+  workers: { type: 'string', default: '2' },
+  json: { type: 'boolean', default: false },
 });
 const letters = Number(values.letters);
 const rounds = Number(values.rounds);
@@ -48,10 +48,9 @@ const vault = createVault(readMasterKeys(appKey) ?? []);
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 async function main(): Promise<void> {
-  if (!(letters >= 200 && letters % 20 === 0 && rounds >= 1)) {
-    throw new ExpectedError(
-      'Usage: npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--json]',
-    );
+  const whole = [letters, rounds, workers].every(Number.isSafeInteger);
+  if (!(whole && letters >= 200 && letters % 20 === 0 && rounds >= 1 && workers >= 1)) {
+    throw new ExpectedError(`Usage: ${usage}`);
   }
   const folder = await makeTemporaryFolder('bench');
   const postgres = await startPostgres(folder);

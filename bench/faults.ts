@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { readMasterKeys } from '../src/config.ts';
 import { databaseOf } from '../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
 import { ExpectedError } from '../src/expected.ts';
+import { readOptions } from '../src/options.ts';
 import { createVault } from '../src/people/vault.ts';
 import { mailDomain, prepareCampaign, startWriting } from './faults/campaign.ts';
 import { startFlow } from './faults/flow.ts';
@@ -23,13 +23,12 @@ import { startWorkers } from './faults/workers.ts';
  * What becomes of letters while everything that can be killed is killed: see bench/README.md, section Faults.
  */
 
-const { values } = parseArgs({
-  options: {
-    letters: { type: 'string', default: '2000' },
-    faults: { type: 'string', default: '40' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-  },
+const usage = 'npm run faults -- [--letters N] [--faults N] [--seed N] [--json]';
+const values = readOptions(usage, {
+  letters: { type: 'string', default: '2000' },
+  faults: { type: 'string', default: '40' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
 });
 const letters = Number(values.letters);
 const faults = Number(values.faults);
@@ -41,7 +40,7 @@ const patience = 240_000;
 
 async function main(): Promise<void> {
   if (![letters, faults, seed].every(Number.isSafeInteger) || letters < 1 || faults < 0) {
-    throw new ExpectedError('Usage: npm run faults -- [--letters N] [--faults N] [--seed N] [--json]');
+    throw new ExpectedError(`Usage: ${usage}`);
   }
   const folder = await makeTemporaryFolder('faults');
   const open: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];

@@ -30,6 +30,8 @@ type Options = {
 
 export async function startWorkers({ count, environment, databaseUrl, rest }: Options): Promise<Workers> {
   const running = new Map<string, WorkerProcess>();
+  /** Those that are not ready yet as well: whoever is not asked to stop goes on for ever. */
+  const processes = new Set<Program>();
   const killed = new Set<number>();
   const surprises: string[] = [];
   const said = new Map<string, number>();
@@ -49,6 +51,7 @@ export async function startWorkers({ count, environment, databaseUrl, rest }: Op
           (line) => hear(worker, line),
         ),
       };
+      processes.add(worker.program);
       const ready = await worker.program.line().catch(() => undefined);
       if (ready) {
         running.set(name, worker);
@@ -56,6 +59,7 @@ export async function startWorkers({ count, environment, databaseUrl, rest }: Op
       } // else: it could not start while a server was away, and is started again as any supervisor would
       await worker.program.ended;
       running.delete(name);
+      processes.delete(worker.program);
       if (ready && !stopping && !killed.has(worker.program.pid)) surprises.push(name);
       if (!stopping) await pause(rest());
     }
@@ -87,7 +91,7 @@ export async function startWorkers({ count, environment, databaseUrl, rest }: Op
     said,
     async stop() {
       stopping = true;
-      for (const { program } of running.values()) program.signal('SIGTERM');
+      for (const program of processes) program.signal('SIGTERM');
       await Promise.all(loops);
     },
   };
