@@ -46,7 +46,11 @@ export async function openQueues(
   { redisUrl, databaseUrl }: { redisUrl?: string; databaseUrl: string },
   log: Logger,
 ): Promise<Queues> {
-  const complain = complainOnceInAWhile(log);
+  let over = false;
+  const complainAloud = complainOnceInAWhile(log);
+  const complain = (error: Error) => {
+    if (!over) complainAloud(error);
+  };
   const backend = redisUrl ? openOnRedis(redisUrl, complain) : await openOnPostgres(databaseUrl);
   let lost = false;
   let lostAt = Number.NEGATIVE_INFINITY;
@@ -74,6 +78,7 @@ export async function openQueues(
     isLost: () => lost,
     wasLost: () => lost || performance.now() - lostAt < remembered,
     async close() {
+      over = true; // that connections end now is no trouble
       clearInterval(probes);
       await Promise.all([singles.close(), bundles.close(), notices.close(), replies.close()]);
       await atMost(closing, backend.close());

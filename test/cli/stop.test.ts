@@ -10,7 +10,7 @@ import { Visitor } from '../support/visitor.ts';
 
 let folder: string;
 let program: Program;
-const env = () => ({ PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'error' });
+const env = () => ({ PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' });
 beforeEach(async () => {
   folder = await makeTemporaryFolder('stop');
 });
@@ -57,7 +57,7 @@ describe('the program', () => {
 
 describeOnRedis('the program on Redis', (redis) => {
   it('ends also when Redis ends in the same moment', async () => {
-    program = await whenReady(launch({ ...env(), REDIS_URL: redis().url }));
+    program = await whenReady(launch({ ...env(), REDIS_URL: redis().url, LOG_LEVEL: 'error' }));
     await expectItEnds(() => {
       redis().process.kill('SIGKILL');
       program.child.kill('SIGTERM');
