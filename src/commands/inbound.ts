@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { field, readFields } from '../inbound/fields.ts';
-import { inboundLimits } from '../inbound/limits.ts';
+import { inboundLimits, mostBytes } from '../inbound/limits.ts';
+import { readMail } from '../inbound/read-mail.ts';
 import { mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
 import { findRecipient } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
@@ -31,10 +32,6 @@ export const inbound: Command = {
       say(given ? 'The file cannot be read.' : `Usage:\n${this.usage}`);
       return badData;
     }
-    if (raw.length > inboundLimits.size) {
-      say(`The mail is larger than ${inboundLimits.size / 1024 / 1024} megabytes.`);
-      return badData;
-    }
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
     const header = readFields(raw.toString('latin1').split(/\r?\n\r?\n/)[0] ?? '');
     const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to') ?? '';
@@ -43,8 +40,13 @@ export const inbound: Command = {
       say('There is no such address here.');
       return badData;
     }
+    const most = mostBytes(recipient, inboundLimits);
+    if (raw.length > most) {
+      say(`The mail is larger than ${most / 1024} kilobytes.`);
+      return badData;
+    }
     const nullSender = field(header, 'return-path') === '<>';
-    const received = await receiveMail(receiving, { recipient, raw, nullSender });
+    const received = await receiveMail(receiving, { recipient, raw, mail: await readMail(raw), nullSender });
     return mustComeAgain(received) ? tryLater : ok;
   },
 };

@@ -14,7 +14,9 @@ export function readFields(text: string): Fields {
     const [, name, value] = /^([\x21-\x39\x3b-\x7e]{1,80})[ \t]*:(.*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) continue;
     const key = name.toLowerCase();
-    fields.set(key, [...(fields.get(key) ?? []), value.trim()]);
+    const values = fields.get(key);
+    if (values) values.push(value.trim());
+    else fields.set(key, [value.trim()]);
   }
   return fields;
 }
@@ -35,6 +37,8 @@ export function field(fields: Fields, name: string): string | undefined {
 
 /** The value behind `type;`, as in `rfc822; name@brand.example` (RFC 3464 section 2.1.2). */
 export function typedValue(value: string | undefined): { type: string; value: string } | undefined {
-  const [, type, rest] = /^\s*([A-Za-z0-9-]{1,40})\s*;\s*(.*?)\s*$/.exec(value ?? '') ?? [];
-  return type === undefined || rest === undefined ? undefined : { type: type.toLowerCase(), value: rest };
+  const [, type, rest] = /^\s*([A-Za-z0-9-]{1,40})\s*;(.*)$/.exec(value ?? '') ?? [];
+  return type === undefined || rest === undefined
+    ? undefined
+    : { type: type.toLowerCase(), value: rest.trim() };
 }

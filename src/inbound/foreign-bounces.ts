@@ -143,7 +143,7 @@ function readBounce({ server, action, after, before }: ForeignBounce, mail: Mail
   const start = after.exec(mail.text);
   const rest = start ? mail.text.slice(start.index + start[0].length) : '';
   const end = before?.exec(rest);
-  const reason = end ? rest.slice(0, end.index) : rest.slice(0, 2000);
+  const reason = rest.slice(0, Math.min(end?.index ?? 2000, 10_000));
   const found = action === 'delayed' ? { status: '4.0.0', code: undefined } : readReason(reason);
   if (!found) return { kind: 'unclear', reason: 'unknown form' };
   const report: Report = {

@@ -1,3 +1,5 @@
+import type { Recipient } from './recipient.ts';
+
 /**
  * What one listener takes. Whoever is over a limit is told to come again later (4yz), so that honest mail only
  * waits. Addresses of computers are kept in memory for the window and nowhere else.
@@ -5,6 +7,8 @@
 export type InboundLimits = {
   /** Bytes of one message: an answer with its attachments, which grow by a third on the way. */
   size: number;
+  /** Bytes of one message to postmaster or abuse, where anybody may write: a complaint with the letter in it. */
+  strangersSize: number;
   /** Recipients of one message: a report has one. */
   recipients: number;
   /** Connections at a time, of everybody and of one client. */
@@ -22,6 +26,7 @@ const minute = 60_000;
 
 export const inboundLimits: InboundLimits = {
   size: 5 * 1024 * 1024,
+  strangersSize: 256 * 1024,
   recipients: 10,
   connections: 50,
   connectionsPerClient: 20,
@@ -30,6 +35,14 @@ export const inboundLimits: InboundLimits = {
   silence: 5 * minute,
   session: 30 * minute,
 };
+
+/** How large a message to this address may be. */
+export function mostBytes(
+  { kind }: Recipient,
+  { size, strangersSize }: Pick<InboundLimits, 'size' | 'strangersSize'>,
+): number {
+  return kind === 'postmaster' || kind === 'abuse' ? strangersSize : size;
+}
 
 export type Rates = {
   /** Counts one more; false: that is too many for this minute. */

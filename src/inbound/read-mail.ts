@@ -1,6 +1,6 @@
-import { simpleParser } from 'mailparser';
 import { sha256 } from '../people/vault.ts';
 import { type Fields, field, readFields, readGroups } from './fields.ts';
+import { mostLookedAt, takeApart } from './take-apart.ts';
 
 /** A mail as the rules look at it. Nothing here is believed; all of it is what a stranger wrote. */
 export type Mail = {
@@ -28,7 +28,6 @@ const options = {
   skipImageLinks: true,
   skipTextLinks: true,
   checksumAlgo: false,
-  maxHeadSize: 128 * 1024,
   maxChildNodes: 50,
 } as const;
 
@@ -44,13 +43,14 @@ const returnedTypes = [
 /** Reads a message (RFC 5322, MIME); undefined when it cannot be read. */
 export async function readMail(raw: Buffer): Promise<Mail | undefined> {
   try {
-    const parsed = await simpleParser(raw, options);
+    const parsed = await takeApart(raw, options);
     const header = readFields(parsed.headerLines.map(({ line }) => line).join('\n'));
     const part = (types: string[]) =>
       parsed.attachments
         // a report speaks in its own parts, not in those of something that it carries
         .find(({ contentType, partId }) => types.includes(contentType) && /^\d+$/.test(partId ?? ''))
-        ?.content.toString('utf8');
+        ?.content.subarray(0, mostLookedAt)
+        .toString('utf8');
     const status = part(statusTypes);
     const feedback = part(['message/feedback-report']);
     const returned = part(returnedTypes);
@@ -58,7 +58,7 @@ export async function readMail(raw: Buffer): Promise<Mail | undefined> {
       header,
       subject: parsed.subject ?? '',
       from: parsed.from?.value[0]?.address?.toLowerCase() ?? '',
-      text: parsed.text ?? '',
+      text: (parsed.text ?? '').slice(0, mostLookedAt),
       reportType: reportTypeOf(parsed.headers.get('content-type')),
       deliveryStatus: status === undefined ? undefined : readGroups(status),
       feedback: feedback === undefined ? undefined : readFields(feedback),
@@ -81,8 +81,26 @@ function headOf(message: string): string {
 
 /** What two copies of one mail have in common, whichever way each came: its Message-ID and its body. */
 export function digestOf(raw: Buffer): Buffer {
-  const [, head, body] = /^([\s\S]*?)\r?\n\r?\n([\s\S]*)$/.exec(raw.toString('latin1')) ?? [];
-  if (head === undefined || body === undefined) return sha256(raw);
-  const id = field(readFields(head), 'message-id') ?? '';
-  return sha256(Buffer.from(`${id}\n${body.replace(/\r\n?/g, '\n').trimEnd()}`, 'latin1'));
+  const end = /\r?\n\r?\n/.exec(raw.toString('latin1', 0, mostLookedAt));
+  if (!end) return sha256(raw);
+  const id = field(readFields(raw.toString('latin1', 0, end.index)), 'message-id') ?? '';
+  return sha256(
+    Buffer.concat([Buffer.from(`${id}\n`, 'latin1'), plainLines(raw.subarray(end.index + end[0].length))]),
+  );
+}
+
+const [lf, cr] = [0x0a, 0x0d];
+
+/** The same text with every line break as LF, and none at its end: mail systems change both on the way. */
+function plainLines(text: Buffer): Buffer {
+  const plain = Buffer.alloc(text.length);
+  let length = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const byte = text[at] as number;
+    if (byte === lf && text[at - 1] === cr) continue;
+    plain[length] = byte === cr ? lf : byte;
+    length += 1;
+  }
+  while (length > 0 && [lf, 0x20, 0x09].includes(plain[length - 1] ?? 0)) length -= 1;
+  return plain.subarray(0, length);
 }

@@ -1,7 +1,7 @@
-import { simpleParser } from 'mailparser';
 import { sortAttachments } from '../replies/attachments.ts';
 import { plainLine, plainText } from '../replies/plain-text.ts';
 import { type Cargo, type Content, caps } from '../replies/reply.ts';
+import { takeApart } from './take-apart.ts';
 
 const options = {
   ignoreEmbedded: true, // a mail inside is listed, and not taken apart
@@ -9,7 +9,6 @@ const options = {
   skipImageLinks: true,
   skipTextLinks: true,
   checksumAlgo: false,
-  maxHeadSize: 128 * 1024,
   maxChildNodes: 100,
   maxHtmlLengthToParse: 1024 * 1024,
 } as const;
@@ -20,7 +19,7 @@ export type Written = { content: Content; cargo: Cargo[] };
 /** Reads a mail for the person that it is meant for; undefined when it cannot be read. */
 export async function readReply(raw: Buffer): Promise<Written | undefined> {
   try {
-    const parsed = await simpleParser(raw, options);
+    const parsed = await takeApart(raw, options);
     const from = parsed.from?.value[0];
     const { listed, cargo } = sortAttachments(
       parsed.attachments

@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
 import { classify } from './classify.ts';
 import { type Penned, type PenReason, putIntoPen } from './pen.ts';
-import { digestOf, type Mail, readMail } from './read-mail.ts';
+import { digestOf, type Mail } from './read-mail.ts';
 import type { Recipient } from './recipient.ts';
 import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
 import type { Facts } from './rule.ts';
@@ -16,8 +16,8 @@ import type { Report, Verdict } from './verdict.ts';
 
 export type Receiving = { database: Database; vault: Vault; log: Logger; mailDomain: string };
 
-/** One mail for one address of ours. */
-export type Incoming = { recipient: Recipient; raw: Buffer } & Facts;
+/** One mail for one address of ours. `mail`: as it was read; undefined when it could not be. */
+export type Incoming = { recipient: Recipient; raw: Buffer; mail: Mail | undefined } & Facts;
 
 /** What became of it. */
 export type Received = Recorded | Penned | Answered | Awaited<ReturnType<typeof takeReturn>>;
@@ -36,10 +36,10 @@ const overtaking = 5000;
 /** Takes a mail that came back: tells what it is, and writes down what it says. Coming twice, it counts once. */
 export async function receiveMail(receiving: Receiving, incoming: Incoming): Promise<Received> {
   const deadline = performance.now() + overtaking;
-  const mail = await readMail(incoming.raw);
+  const { mail } = incoming;
   const verdict: Verdict = mail ? classify(mail, incoming) : { kind: 'unclear', reason: 'unreadable' };
   for (;;) {
-    const received = await file(receiving, incoming, verdict, mail);
+    const received = await file(receiving, incoming, verdict);
     if (received.kind !== 'too early' || performance.now() > deadline) {
       logReceived(receiving, verdict, received);
       return received;
@@ -48,13 +48,8 @@ export async function receiveMail(receiving: Receiving, incoming: Incoming): Pro
   }
 }
 
-async function file(
-  receiving: Receiving,
-  incoming: Incoming,
-  verdict: Verdict,
-  mail?: Mail,
-): Promise<Received> {
-  const { recipient, raw } = incoming;
+async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict): Promise<Received> {
+  const { recipient, raw, mail } = incoming;
   const handle = 'handle' in recipient ? recipient.handle : undefined;
   const digest = digestOf(raw);
   const pen = (reason: PenReason) => putIntoPen(receiving, { reason, raw, digest, handle });

@@ -1,7 +1,8 @@
 import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import type { Context } from '../context.ts';
 import { isConnectionLoss } from '../db/database.ts';
-import { createRates, type InboundLimits } from './limits.ts';
+import { createRates, type InboundLimits, mostBytes, network } from './limits.ts';
+import { readMail } from './read-mail.ts';
 import { mustComeAgain, receiveMail } from './receive-mail.ts';
 import { findRecipient, type Recipient } from './recipient.ts';
 
@@ -36,12 +37,13 @@ export function createReception(context: Context, limits: InboundLimits) {
 
   return {
     connect({ id, remoteAddress }: Session): void {
-      const open = [...since.values()].filter(({ client }) => client === remoteAddress).length;
+      const client = network(remoteAddress);
+      const open = [...since.values()].filter((session) => session.client === client).length;
       if (open >= limits.connectionsPerClient || !rates.count('connections', remoteAddress)) {
         throw new Answer(421, 'too many connections, please come again later');
       }
       if (rates.isFull('strangers', remoteAddress)) throw new Answer(421, 'please come again later');
-      since.set(id, { client: remoteAddress, at: performance.now() });
+      since.set(id, { client, at: performance.now() });
     },
 
     begin({ remoteAddress }: Session): void {
@@ -58,10 +60,16 @@ export function createReception(context: Context, limits: InboundLimits) {
 
     async take(raw: Buffer, { envelope }: Session): Promise<void> {
       const nullSender = envelope.mailFrom !== false && envelope.mailFrom.address === '';
-      for (const address of envelope.rcptTo) {
+      const recipients = envelope.rcptTo.map((address) => {
         const recipient = found.get(address);
         if (!recipient) throw new Error('a recipient was taken that was not checked');
-        const received = await orLater(receiveMail(receiving, { recipient, raw, nullSender }));
+        return recipient;
+      });
+      if (recipients.some((recipient) => raw.length > mostBytes(recipient, limits)))
+        throw new Answer(552, 'this is too large for such an address');
+      const mail = await readMail(raw);
+      for (const recipient of recipients) {
+        const received = await orLater(receiveMail(receiving, { recipient, raw, mail, nullSender }));
         if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
       }
     },

@@ -33,9 +33,13 @@ export type Report = {
 /** Why a person must look. */
 export type Unclear = 'unreadable' | 'incomplete report' | 'unknown form' | 'unknown feedback';
 
-/** A server's words as they may be shown: one line, no addresses (a mailbox behind the brand's is nobody's business). */
+/**
+ * A server's words as they may be shown: one line, no addresses (a mailbox behind the brand's is nobody's business). Of
+ * very many words only the first are looked at, since looking for addresses takes the square of their number.
+ */
 export function tidyWords(words: string): string {
   return words
+    .slice(0, 4000)
     .replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .replace(/<[^<>\s]*@[^<>\s]*>/g, '<…>')
     .replace(/[^\s<>()[\]:;,"']*@[^\s<>()[\]:;,"']*/g, '…')
@@ -46,5 +50,5 @@ export function tidyWords(words: string): string {
 
 /** A host's name or address, when it looks like one. */
 export function tidyHost(name: string | undefined): string | undefined {
-  return /^[A-Za-z0-9.[\]:_-]{1,200}$/.exec(name?.replace(/\s*\(.*$/, '').trim() ?? '')?.[0];
+  return /^[A-Za-z0-9.[\]:_-]{1,200}$/.exec(name?.split('(')[0]?.trim() ?? '')?.[0];
 }

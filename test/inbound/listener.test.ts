@@ -111,6 +111,39 @@ describe('the listener', () => {
     expect(await instance.query('select 1 from reply where octet_length(content) > 100000')).toEqual([]);
   });
 
+  it('takes little from strangers: what is larger than a complaint is refused', async () => {
+    const of = (bytes: number) =>
+      `Message-ID: <${bytes}@brand.example>\nFrom: a@brand.example\n\n${'line of text\n'.repeat(bytes / 13)}`;
+    for (const to of ['postmaster', 'abuse@outspoken.example', [letter.replyTo, 'postmaster']]) {
+      const answers = await bring(instance.inboundPort, { to, from: 'a@brand.example', raw: of(270_000) });
+      expect(answers.at(-1)).toMatch(/^552 /);
+    }
+    const answers = await bring(instance.inboundPort, { to: letter.replyTo, raw: of(270_000) });
+    expect(answers.at(-1)).toMatch(/^250 /);
+  });
+
+  // RFC 5321 section 4.1.1.4: only CRLF . CRLF ends a message; what servers disagree about, mail is smuggled with
+  it.each(['\n.\n', '\n.\r\n', '\r\n.\n', '\r.\r', '\r.\r\n', '\r\n.\r', '\r\n\0.\r\n'])(
+    'does not take %j for the end of a message: no second one comes in behind it',
+    async (end) => {
+      const forAbuse = () => instance.query("select id from pen where reason = 'abuse'");
+      const before = await forAbuse();
+      const client = connectTo(instance.inboundPort);
+      await client.hear();
+      await client.say('EHLO mx.brand.example');
+      await client.say('MAIL FROM:<a@brand.example>');
+      await client.say('RCPT TO:<postmaster>');
+      expect(await client.say('DATA')).toMatch(/^354 /);
+      const id = crypto.randomUUID();
+      const second = `MAIL FROM:<>\r\nRCPT TO:<abuse@outspoken.example>\r\nDATA\r\n${id}`;
+      const answer = await client.say(`Message-ID: <${id}@brand.example>\r\n\r\nHello${end}${second}\r\n.`);
+      expect(answer).toMatch(/^250 2\.6\.0 /);
+      expect(await client.say('NOOP')).toMatch(/^250 2\.0\.0 /); // nothing else was answered in between
+      client.end();
+      expect(await forAbuse()).toEqual(before);
+    },
+  );
+
   it('takes one message for several letters, and counts it for each', async () => {
     const other = await sendLetter(instance);
     const answers = await bring(instance.inboundPort, {
@@ -228,7 +261,7 @@ describe('the listener without its database', () => {
 });
 
 describeWith('openssl', 'the listener with a certificate', (openssl) => {
-  it('offers STARTTLS, and takes mail under TLS', async () => {
+  it('offers STARTTLS, and takes mail under TLS; what was said before it counts for nothing', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'outspoken-certificate-'));
     const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
     const about = ['-subj', '/CN=outspoken.example', '-days', '2', '-nodes'];
@@ -239,10 +272,14 @@ describeWith('openssl', 'the listener with a certificate', (openssl) => {
     const client = connectTo(instance.inboundPort);
     await client.hear();
     expect(await client.say('EHLO mx.brand.example')).toMatch(/STARTTLS/);
-    expect(await client.say('STARTTLS')).toMatch(/^220 /);
+    // as somebody on the way would put it before the client's own words (RFC 3207 section 6)
+    expect(await client.say('STARTTLS\r\nMAIL FROM:<>\r\nRCPT TO:<abuse@outspoken.example>')).toMatch(
+      /^220 /,
+    );
     const line = await client.secure();
     expect(line.getPeerCertificate().subject.CN).toBe('outspoken.example');
     expect(line.getProtocol()).toMatch(/^TLSv1\.[23]$/);
+    expect(await client.say('DATA')).toMatch(/^503 /);
     expect(await client.say('EHLO mx.brand.example')).not.toMatch(/STARTTLS/);
     expect(await client.say('MAIL FROM:<>')).toMatch(/^250 /);
     expect(await client.say('RCPT TO:<postmaster@outspoken.example>')).toMatch(/^250 /);

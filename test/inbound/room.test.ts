@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createRates, network } from '../../src/inbound/limits.ts';
+import { createRates, inboundLimits, network } from '../../src/inbound/limits.ts';
 import { penRoom } from '../../src/inbound/pen.ts';
+import { createReception } from '../../src/inbound/reception.ts';
 import { sendLetter } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
@@ -87,6 +88,18 @@ describe('the counting of clients', () => {
     expect(network('2001:db8::1')).toBe(network('2001:db8::2:3:4'));
     expect(network('2001:db8:0:1::1')).not.toBe(network('2001:db8::1'));
     expect(network('::1')).toBe('0:0:0:0');
+  });
+
+  it('lets a network of IPv6 have as many connections at a time as one client, and no more', () => {
+    const reception = createReception(instance.context, { ...inboundLimits, connectionsPerClient: 2 });
+    const come = (id: string, remoteAddress: string) =>
+      reception.connect({ id, remoteAddress, envelope: { mailFrom: false, rcptTo: [] } } as never);
+    come('1', '2001:db8::1');
+    come('2', '2001:db8::2');
+    expect(() => come('3', '2001:db8::3')).toThrow('too many connections');
+    come('4', '2001:db8:0:1::1');
+    reception.leave({ id: '1' } as never);
+    come('5', '2001:db8::3');
   });
 
   it('starts anew every minute', () => {
