@@ -1,3 +1,4 @@
+import { domainToUnicode } from 'node:url';
 import { sameMailbox } from '../people/address.ts';
 import { plainText } from './plain-text.ts';
 
@@ -47,21 +48,33 @@ function withoutAttribution(lines: readonly string[]): readonly string[] {
   const block = lines.slice(blank + 1);
   const headers = block.filter((line) => /^[*\s]*[\p{L}\p{M} -]{1,20}\*?\s*[:៖：]/u.test(line)).length;
   const says =
-    /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => /<[^<>\s]+@[^<>\s]+>/.test(line));
+    /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => /<[^<>\s@]+@[^<>\s]+>/.test(line));
   return headers >= 2 || (says && block.length <= 4) ? lines.slice(0, blank + 1) : lines;
 }
 
-/** Whether the text holds anything of that kind, and what is left when it is taken out. */
+/**
+ * Whether the text holds anything of that kind, and what is left when it is taken out: also as mail programs write
+ * it that pack links into links of their own (`%40`), and as they break a long link over two lines.
+ */
 export function maskSecrets(text: string, { address, tokens, domain }: Secrets): string {
-  const [local = '', host = ''] = sameMailbox(address).split('@');
-  const ours = escapeForRegExp(domain);
   const patterns = [
-    // with or without a tag, in any capitals
-    new RegExp(`${escapeForRegExp(local)}(?:\\+[^\\s@<>]{0,64})?@${escapeForRegExp(host)}`, 'giu'),
-    new RegExp(`[abfnr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}@${ours}`, 'giu'),
+    mailboxPattern(address),
+    new RegExp(`[abfnr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}${at}${escapeForRegExp(domain)}`, 'giu'),
     ...tokens.map((token) => new RegExp(`[^\\s<>"]{0,200}${escapeForRegExp(token)}[^\\s<>"]{0,100}`, 'gu')),
   ];
-  return patterns.reduce((left, pattern) => left.replace(pattern, masked), text);
+  return patterns
+    .reduce((left, pattern) => left.replace(pattern, masked), text)
+    .replace(/[\w-]{12,}/g, (word) => (tokens.some((token) => token.includes(word)) ? masked : word));
+}
+
+const at = '(?:@|%40|=40)';
+
+/** With or without a tag, in any capitals, its dots and its domain as others may write them. */
+function mailboxPattern(address: string): RegExp {
+  const [local = '', host = ''] = sameMailbox(address).split('@');
+  const name = [...local.replaceAll('.', '')].map(escapeForRegExp).join('\\.?');
+  const hosts = [host, domainToUnicode(host)].map(escapeForRegExp).join('|');
+  return new RegExp(`${name}\\.?(?:(?:\\+|%2B)[^\\s@<>%]{0,64})?${at}(?:${hosts})`, 'giu');
 }
 
 function escapeForRegExp(text: string): string {

@@ -89,6 +89,7 @@ describe('what an advocate wrote in a mail', () => {
   it('is read in a time that grows with it, whatever it holds', () => {
     for (const piece of ['> ', ' ', '\n', '-', '_', ':', 'a@', '. ', 'ក៖'])
       expect(withoutQuotes(piece.repeat(60_000 / piece.length)).length).toBeLessThanOrEqual(60_000);
+    expect(withoutQuotes(`<${'@'.repeat(59_000)}\n${dividingLine}`)).toHaveLength(59_001);
   });
 });
 
@@ -98,6 +99,9 @@ describe('what the brand must not see', () => {
     'DARA.SOK@MAIL.EXAMPLE',
     'Dara.Sok+letters@mail.example',
     'dara.sok+other@Mail.Example',
+    'darasok@mail.example',
+    'Dara.Sok%40mail.example',
+    'dara.sok%2Bletters%40mail.example',
   );
   const secret = fc.oneof(
     address,
@@ -118,12 +122,29 @@ describe('what the brand must not see', () => {
         (before, value, after) => {
           const text = maskSecrets(`${before}${value}${after}`, secrets);
           expect(text.toLowerCase()).not.toContain(value.toLowerCase());
-          expect(text.toLowerCase()).not.toMatch(/dara\.sok(\+\w+)?@mail\.example/);
+          expect(text.toLowerCase()).not.toMatch(/dara\.?sok(\W\w+)?(@|%40)mail\.example/);
           expect(text).not.toContain(token);
           expect(maskSecrets(text, secrets)).toBe(text);
         },
       ),
     );
+  });
+
+  it('is masked in links that a mail program packs into its own', () => {
+    const packed = `https://links.example/?url=${encodeURIComponent(`https://letters.example/r/${token}`)}&data=05%7C01%7Cdara.sok%40mail.example%7C1`;
+    expect(maskSecrets(`See ${packed} now`, secrets)).not.toMatch(new RegExp(`${token}|dara|sok`));
+  });
+
+  it('is masked when a long link was broken over two lines', () => {
+    const link = `https://letters.example/r/${token}`;
+    for (let length = link.length - 30; length <= link.length - 12; length += 1)
+      expect(maskSecrets(`${link.slice(0, length)}\n${link.slice(length)}`, secrets)).not.toMatch(/[Ab]{12}/);
+  });
+
+  it('is masked when its domain stands there in its own script', () => {
+    const mine = { ...secrets, address: 'dara@xn--bcher-kva.example' };
+    for (const written of ['dara@bücher.example', 'Dara@BÜCHER.example', 'dara@xn--bcher-kva.example'])
+      expect(maskSecrets(`Write to ${written}.`, mine)).toBe('Write to […].');
   });
 
   it('is nothing else', () => {
