@@ -6,7 +6,7 @@ create type contact_health as enum ('good', 'suspended');
 
 create type contact_kind as enum ('email', 'form', 'post');
 
-create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied', 'doubted', 'replied', 'answered');
+create type event_type as enum ('drafted', 'confirmed', 'held', 'reviewed', 'expired', 'duplicate_found', 'released', 'returned', 'claimed', 'accepted', 'rejected', 'deferred', 'sight_lost', 'fell_due', 'abandoned', 'cancelled', 'resent', 'delivered', 'bounced', 'relayed', 'expanded', 'delayed', 'complained', 'auto_replied', 'doubted', 'replied', 'answered', 'failed_behind');
 
 create type identity as enum ('named', 'described', 'counted');
 

@@ -3,7 +3,7 @@ import type { Mail } from './read-mail.ts';
 import { type Action, actions, type Report, tidyHost, tidyWords, type Verdict } from './verdict.ts';
 
 /** What one group of a report says of one recipient. */
-type Told = Omit<Report, 'kind' | 'rule' | 'envelopeId' | 'messageId'>;
+type Told = Omit<Report, 'kind' | 'rule' | 'envelopeId' | 'messageId' | 'mailboxes'>;
 
 /**
  * Reads a delivery report (RFC 3464). Every message of ours has one recipient, so several groups mean that it
@@ -22,6 +22,7 @@ export function readDeliveryReport(mail: Mail): Verdict {
     kind: 'report',
     rule: 'delivery report',
     ...best,
+    mailboxes: best.action === 'failed' ? readMailboxes(recipients) : undefined,
     envelopeId: readEnvelopeId(message),
     messageId: mail.returned && bareId(field(mail.returned, 'message-id')),
   };
@@ -32,6 +33,15 @@ const fromBest: Action[] = ['delivered', 'relayed', 'expanded', 'delayed', 'fail
 /** A hard failure is the worst: among several, one that is soft makes the whole soft. */
 function goodness({ action, hard }: Told): number {
   return -fromBest.indexOf(action) - (hard ? 0.5 : 0);
+}
+
+/** Undefined when it is not an address everywhere. */
+function readMailboxes(groups: readonly Fields[]): string[] | undefined {
+  const mailboxes = groups.flatMap((group) => {
+    const named = typedValue(field(group, 'final-recipient'))?.value;
+    return /^<?([^\s<>@]+@[^\s<>@]+)>?$/.exec(named ?? '')?.[1] ?? [];
+  });
+  return mailboxes.length === groups.length ? mailboxes : undefined;
 }
 
 /** Undefined when an obligatory field is missing or when action and status contradict each other. */

@@ -2,14 +2,22 @@ import { countFailures, forgetFailures } from '../brands/contact-health.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import type { LetterId, LetterState } from '../letters/letter.ts';
 import { appendNews, moveLetters } from '../letters/move.ts';
+import { sameMailbox } from '../people/address.ts';
 import { hasHandle } from './recipient.ts';
 import type { Action } from './verdict.ts';
 
 /** What mail can tell about a letter. */
-export type Topic = Action | 'complained' | 'auto_replied' | 'replied';
+export type Topic = Action | 'failed_behind' | 'complained' | 'auto_replied' | 'replied';
 
 /** What is written down beside it. */
-export type Told = { code?: number; host?: string; response?: string; hard?: boolean };
+export type Told = {
+  code?: number;
+  host?: string;
+  response?: string;
+  hard?: boolean;
+  /** Whom a failure is about. */
+  mailboxes?: readonly string[];
+};
 
 export type Recorded =
   | { kind: 'recorded'; letter: string }
@@ -27,9 +35,9 @@ const lockPerson = statement(`
   select advocate.id from letter join advocate on advocate.id = advocate_id
   where ${hasHandle} for key share of advocate`);
 
-const lock = statement<{ id: string; state: LetterState }>(
-  `select id::text, state from letter where ${hasHandle} for update`,
-);
+const lock = statement<{ id: string; state: LetterState; address: string | null }>(`
+  select letter.id::text, state, contact.address from letter left join contact on contact.id = contact_id
+  where ${hasHandle} for update of letter`);
 
 /** States of letters that a server has, or may have. */
 const handedOver: readonly LetterState[] = ['unknown', 'accepted', 'delivered', 'bounced'];
@@ -71,6 +79,7 @@ const effects = {
   relayed: append('relayed'),
   expanded: append('expanded'),
   delayed: append('delayed'),
+  failed_behind: append('failed_behind'),
   complained: append('complained'),
   auto_replied: append('auto_replied'),
   replied: append('replied'),
@@ -87,8 +96,8 @@ export type Mailed = { handle: string; mailDomain: string; digest: Buffer };
 export async function recordNews(
   db: Database,
   { handle, mailDomain, digest }: Mailed,
-  topic: Topic,
-  { code, host, response, hard = false }: Told = {},
+  told: Topic,
+  { code, host, response, hard = false, mailboxes = [] }: Told = {},
   keep?: (transaction: Queryable, letter: LetterId) => Promise<void>,
 ): Promise<Recorded> {
   return db.transaction(async (transaction) => {
@@ -100,8 +109,19 @@ export async function recordNews(
     if (!(await transaction.row(remember, [letter.id, digest]))) return { kind: 'known', letter: letter.id };
     const said = [letter.id, code ?? null, host ?? null, response ?? null];
     if (letter.state === 'unknown') await transaction.rows(accept, said);
+    const topic = told === 'failed' && isBehind(mailboxes, letter.address) ? 'failed_behind' : told;
     await transaction.rows(effects[topic], topic === 'failed' ? [...said, hard] : said);
     await keep?.(transaction, letter.id);
     return { kind: 'recorded', letter: letter.id };
   });
+}
+
+/**
+ * Whether a failure is about other mailboxes than the one that the letter went to. Behind a company's address there often
+ * is a list, and somebody on it has left: then we know that one mailbox did not get the letter, and not that none
+ * did. Servers give a mailbox another domain within the house, so what stands before the @ tells.
+ */
+function isBehind(mailboxes: readonly string[], address: string | null): boolean {
+  const left = (mailbox: string) => sameMailbox(mailbox).split('@')[0];
+  return address !== null && mailboxes.length > 0 && !mailboxes.some((one) => left(one) === left(address));
 }

@@ -19,6 +19,8 @@ export type Report = {
   hard: boolean;
   /** RFC 3463, e.g. 5.1.1. */
   status: string;
+  /** Whom a failure is about, as far as every part of the report says that. */
+  mailboxes?: string[];
   /** SMTP reply code, if one is told. */
   code?: number;
   /** The server that it is about. */

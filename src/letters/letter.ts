@@ -49,6 +49,7 @@ export const news = [
   'relayed',
   'expanded',
   'delayed',
+  'failed_behind',
   'complained',
   'auto_replied',
   'replied',

@@ -17,6 +17,7 @@ const meanings: Record<string, string> = {
   'postfix-relayed': 'delivery report: relayed 2.0.0, soft, 250 from mailbox.brand.example',
   'postfix-expanded': 'delivery report: expanded 2.0.0, soft from mx.brand.example',
   'two-mailboxes': 'delivery report: delivered 2.1.5, soft from mx.brand.example',
+  'mailbox-behind-failed': 'delivery report: failed 5.1.1, hard from mx.brand.example',
   'exchange-failed': 'delivery report: failed 5.1.10, hard, 550 from EX02.brand.example',
   'exim-report-over-quota': 'delivery report: failed 5.0.0, soft, 452 from mailbox.brand.example',
   'sendmail-report-failed': 'delivery report: failed 5.1.1, hard, 550 from mailbox.brand.example',

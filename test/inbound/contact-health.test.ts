@@ -50,6 +50,7 @@ describe('a contact', () => {
     ['exchange-vacation', 'somebody is away'],
     ['complaint', 'somebody complains'],
     ['unknown-bounce', 'nobody knows what happened'],
+    ['mailbox-behind-failed', 'somebody on a list behind it has left'],
   ])('is not suspended by %s, however often %s', async (name) => {
     const letters = await writeLettersTo(instance, 'adidas', suspension.failures + 1);
     for (const letter of letters) {

@@ -68,6 +68,29 @@ describe('a report about a letter', () => {
     expect(wordsOf(await letter.page())).toMatch(/Accepted by mx\.brand\.example on /);
   });
 
+  it.each([
+    ['before', ['mailbox-behind-failed', 'postfix-delivered']],
+    ['after', ['postfix-delivered', 'mailbox-behind-failed']],
+  ])(
+    'that a mailbox behind the address failed is no failure of the letter, %s another has it',
+    async (when, names) => {
+      const letter = await sendLetter(instance);
+      await letter.bring(names[0] ?? '');
+      if (when === 'before') expect(await letter.state()).toBe('accepted');
+      await letter.bring(names[1] ?? '');
+      expect(await letter.state()).toBe('delivered');
+      expect(await letter.timeline()).toContainEqual({
+        type: 'failed_behind',
+        code: '',
+        host: 'mx.brand.example',
+        response: '5.1.1 user unknown',
+      });
+      expect(wordsOf(await letter.page())).toContain(
+        'mx.brand.example could not bring it to a mailbox behind this address; we do not know whether it reached another',
+      );
+    },
+  );
+
   it('may follow another: delayed, delivered, and then failed further on', async () => {
     const letter = await sendLetter(instance);
     for (const name of ['postfix-delayed', 'postfix-delivered', 'postfix-failed', 'postfix-relayed']) {
