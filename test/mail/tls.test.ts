@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createMailer } from '../../src/mail/mailer.ts';
 import type { Outcome } from '../../src/mail/outcome.ts';
@@ -80,6 +81,36 @@ describe('a relay outside this machine', () => {
       const server = await start(options);
       expect(await sendTrusting(outside(server))).toMatchObject({ kind: 'try again', stage: 'connect' });
       expect([server.connections > 0, server.handedOver.length]).toEqual([true, 0]);
+    },
+  );
+
+  // RFC 3207 section 6: somebody on the way could add words to the server's answer to STARTTLS
+  it.each(['250-mx.brand.example\r\n250 AUTH PLAIN\r\n', '250 AUTH PLAIN '])(
+    'is not believed what it said before TLS: %j gets no password',
+    async (injected) => {
+      const heard: string[] = [];
+      const server = createServer((socket) => {
+        socket.on('error', () => {}).write('220 mx.brand.example\r\n');
+        socket.once('data', () => {
+          socket.write('250-mx.brand.example\r\n250 STARTTLS\r\n');
+          socket.once('data', () => {
+            socket.write(`220 go ahead\r\n${injected}`);
+            const secured = new TLSSocket(socket, { isServer: true, ...authority.vouch(host) });
+            secured
+              .on('error', () => {})
+              .on('data', (line) => {
+                heard.push(String(line));
+                secured.write('250 mx.brand.example\r\n');
+              });
+          });
+        });
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const outcome = await sendTrusting(`smtp://user:secret@${host}:${port}`);
+      expect(outcome).toMatchObject({ kind: 'try again', stage: 'login' });
+      expect(heard.join('')).toMatch(/^EHLO [^\r]*\r\n(QUIT\r\n)?$/);
+      await new Promise((resolve) => server.close(resolve));
     },
   );
 
