@@ -24,6 +24,9 @@ export const planted = {
   reply: 'Dear Qazimund, our answer is Flimquarton',
   answer: 'My answer to that is Grelvontide',
   mailed: 'And by mail I add Snarquibble',
+  file: 'Yarrowbexter.pdf',
+  attached: 'Attached we regret Ploverindus',
+  penned: 'To whoever reads this: Krestovanga',
 };
 export const refused = {
   name: 'Hrolvatine <Skarnubal>',
@@ -99,10 +102,20 @@ export async function live({ smtp, visitor, inboundPort }: Stage): Promise<strin
     `To: r.${letter?.handle}@outspoken.example`,
     'Subject: Re: your letter',
     `Message-ID: <reply-${letter?.handle}@hm.example>`,
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/mixed; boundary=b',
+    '',
+    '--b',
     'Content-Type: text/plain; charset=utf-8',
     '',
     planted.reply,
     `> ${planted.words}`,
+    '--b',
+    'Content-Type: application/pdf',
+    `Content-Disposition: attachment; filename=${planted.file}`,
+    '',
+    planted.attached,
+    '--b--',
     '',
   ].join('\r\n');
   const answers = await bring(inboundPort, {
@@ -111,6 +124,12 @@ export async function live({ smtp, visitor, inboundPort }: Stage): Promise<strin
     raw,
   });
   expect(answers.at(-1)).toMatch(/^250/);
+  // what waits in the pen
+  const stranger = 'somebody@brand.example';
+  const penned = `From: ${stranger}\r\nMessage-ID: <penned@brand.example>\r\n\r\n${planted.penned}\r\n`;
+  expect((await bring(inboundPort, { to: 'postmaster', from: stranger, raw: penned })).at(-1)).toMatch(
+    /^250/,
+  );
   // passed on, and answered from the page and by mail
   const forward = await until(
     async () => (await mailFor(smtp, planted.address)).find(({ text }) => text?.includes(planted.reply)),
