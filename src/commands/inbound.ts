@@ -4,7 +4,7 @@ import { field, readFields } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
 import { readMail } from '../inbound/read-mail.ts';
 import { mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
-import { findRecipient } from '../inbound/recipient.ts';
+import { findRecipient, takesFrom } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
 
 /** What a mail server understands of a program that it pipes mail to (sysexits.h). */
@@ -35,8 +35,9 @@ export const inbound: Command = {
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
     const header = readFields(raw.toString('latin1').split(/\r?\n\r?\n/)[0] ?? '');
     const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to') ?? '';
+    const nullSender = field(header, 'return-path') === '<>';
     const recipient = await findRecipient(receiving, address.replace(/^<|>$/g, ''));
-    if (!recipient) {
+    if (!recipient || !takesFrom(recipient, { nullSender })) {
       say('There is no such address here.');
       return badData;
     }
@@ -45,7 +46,6 @@ export const inbound: Command = {
       say(`The mail is larger than ${most / 1024} kilobytes.`);
       return badData;
     }
-    const nullSender = field(header, 'return-path') === '<>';
     const received = await receiveMail(receiving, { recipient, raw, mail: await readMail(raw), nullSender });
     return mustComeAgain(received) ? tryLater : ok;
   },

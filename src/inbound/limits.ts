@@ -7,7 +7,7 @@ import type { Recipient } from './recipient.ts';
 export type InboundLimits = {
   /** Bytes of one message: an answer with its attachments, which grow by a third on the way. */
   size: number;
-  /** Bytes of one message to postmaster or abuse, where anybody may write: a complaint with the letter in it. */
+  /** Bytes of one message to postmaster and the like, where anybody may write: a complaint with the letter in it. */
   strangersSize: number;
   /** Recipients of one message: a report has one. */
   recipients: number;
@@ -41,7 +41,7 @@ export function mostBytes(
   { kind }: Recipient,
   { size, strangersSize }: Pick<InboundLimits, 'size' | 'strangersSize'>,
 ): number {
-  return kind === 'postmaster' || kind === 'abuse' ? strangersSize : size;
+  return ['postmaster', 'abuse', 'notices'].includes(kind) ? strangersSize : size;
 }
 
 export type Rates = {

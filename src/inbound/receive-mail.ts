@@ -59,6 +59,8 @@ async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict):
     return recorded.kind === 'impossible' ? pen('impossible') : recorded;
   };
 
+  // two notices a day and address leave, whatever became of the last one; and the report names the address
+  if (recipient.kind === 'notices') return { kind: 'ignored' };
   if (verdict.kind === 'complaint' && !('reply' in recipient)) {
     const about = handle ?? signedHandle(receiving, verdict.about);
     return about === undefined ? pen('abuse') : record(about, 'complained');

@@ -4,7 +4,8 @@ import { isConnectionLoss } from '../db/database.ts';
 import { createRates, type InboundLimits, mostBytes, network } from './limits.ts';
 import { readMail } from './read-mail.ts';
 import { mustComeAgain, receiveMail } from './receive-mail.ts';
-import { findRecipient, type Recipient } from './recipient.ts';
+import { findRecipient, type Recipient, takesFrom } from './recipient.ts';
+import type { Facts } from './rule.ts';
 
 /** What the listener answers with, beside its words: an SMTP reply code. */
 class Answer extends Error {
@@ -51,15 +52,14 @@ export function createReception(context: Context, limits: InboundLimits) {
         throw new Answer(421, 'too many messages, please come again later');
     },
 
-    async check(address: SMTPServerAddress, { remoteAddress }: Session): Promise<void> {
+    async check(address: SMTPServerAddress, { remoteAddress, envelope }: Session): Promise<void> {
       const recipient = await orLater(findRecipient(receiving, address.address));
-      if (recipient) found.set(address, recipient);
+      if (recipient && takesFrom(recipient, factsOf(envelope))) found.set(address, recipient);
       else if (rates.count('strangers', remoteAddress)) throw new Answer(550, 'no such address here');
       else throw new Answer(421, 'too many addresses that are not here');
     },
 
     async take(raw: Buffer, { envelope }: Session): Promise<void> {
-      const nullSender = envelope.mailFrom !== false && envelope.mailFrom.address === '';
       const recipients = envelope.rcptTo.map((address) => {
         const recipient = found.get(address);
         if (!recipient) throw new Error('a recipient was taken that was not checked');
@@ -69,7 +69,9 @@ export function createReception(context: Context, limits: InboundLimits) {
         throw new Answer(552, 'this is too large for such an address');
       const mail = await readMail(raw);
       for (const recipient of recipients) {
-        const received = await orLater(receiveMail(receiving, { recipient, raw, mail, nullSender }));
+        const received = await orLater(
+          receiveMail(receiving, { recipient, raw, mail, ...factsOf(envelope) }),
+        );
         if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
       }
     },
@@ -83,4 +85,8 @@ export function createReception(context: Context, limits: InboundLimits) {
       return session !== undefined && performance.now() - session.at > limits.session;
     },
   };
+}
+
+function factsOf({ mailFrom }: Session['envelope']): Facts {
+  return { nullSender: mailFrom !== false && mailFrom.address === '' };
 }

@@ -1,6 +1,7 @@
 import { type Queryable, statement } from '../db/database.ts';
 import { readAnswerAlias, readReplyAlias, readReplyReturnPath, readReturnPath } from '../letters/alias.ts';
 import type { Vault } from '../people/vault.ts';
+import type { Facts } from './rule.ts';
 
 /** An address of ours that takes mail. */
 export type Recipient =
@@ -8,7 +9,14 @@ export type Recipient =
   /** Of a reply that was passed on: where the advocate answers it, and where its bounces come. */
   | { kind: 'answer alias' | 'reply return path'; reply: string }
   /** Whoever sends mail has these (RFC 5321 section 4.5.1, RFC 2142 sections 2 and 5). */
-  | { kind: 'postmaster' | 'abuse' };
+  | { kind: 'postmaster' | 'abuse' }
+  /** The sender of notices. Mail servers ask whether it takes reports before they take a notice. */
+  | { kind: 'notices' };
+
+/** Whether mail from such a sender is taken there: reports about notices are, what people write is not. */
+export function takesFrom({ kind }: Recipient, { nullSender }: Facts): boolean {
+  return kind !== 'notices' || nullSender;
+}
 
 const ourDomains =
   'select $2::text as domain union select mail_domain from campaign where mail_domain is not null';
@@ -41,7 +49,7 @@ export async function findRecipient(
   const [, local = '', domain = ''] = /^([^@]+)(?:@([^@]+))?$/.exec(address.trim().toLowerCase()) ?? [];
   if (local === 'postmaster' && domain === '') return { kind: 'postmaster' };
   if (!(await isOurDomain(database, domain, mailDomain))) return undefined;
-  if (local === 'postmaster' || local === 'abuse') return { kind: local };
+  if (local === 'postmaster' || local === 'abuse' || local === 'notices') return { kind: local };
   const returning = readReturnPath(vault, address, new Date());
   if (returning) return { kind: 'return path', handle: returning };
   const bounced = readReplyReturnPath(vault, address, new Date());

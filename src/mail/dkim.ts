@@ -61,8 +61,9 @@ export function createSigner(key: KeyObject, selector: string): Signer {
 }
 
 /**
- * The header field that still lacks its signature, and what is to be signed (RFC 6376 section 3.7). From is
- * named once more than it is there, so that nobody can add a second one.
+ * The header field that still lacks its signature, and what is to be signed (RFC 6376 section 3.7). Each field is
+ * named once more than it is there, so that nobody can add a second one (section 8.15): a mail program would show
+ * one of the two, and send answers to it.
  *
  * @param message its bytes, a character each
  * @throws Error when it has no From
@@ -79,7 +80,7 @@ export function prepareSignature(message: string, selector: string, at: Date) {
   const unsigned = [
     `DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=${domain};`,
     ` s=${selector}; t=${Math.floor(at.getTime() / 1000)};`,
-    ` h=${['from', ...names].join(':').replace(/(?:[^:]+:){6}/g, '$&\r\n  ')};`,
+    ` h=${[...signedFields, ...names].join(':').replace(/(?:[^:]+:){4}/g, '$&\r\n  ')};`,
     ` bh=${bodyHash};`,
     ' b=',
   ].join('\r\n');

@@ -86,6 +86,20 @@ describe('the listener', () => {
     },
   );
 
+  it('takes bounces of notices, which keep nobody busy, and tells people that it is not read', async () => {
+    const to = 'notices@outspoken.example';
+    const raw = fixture('postfix-failed', letter);
+    const before = await instance.query('select * from event');
+    expect((await bring(instance.inboundPort, { to, raw })).at(-1)).toMatch(/^250 2\.6\.0 /);
+    expect((await bring(instance.inboundPort, { to, raw: fixture('complaint', letter) })).at(-1)).toMatch(
+      /^250 /,
+    );
+    expect(await instance.query('select * from event')).toEqual(before);
+    expect(await instance.query("select 1 from pen where reason not in ('postmaster', 'abuse')")).toEqual([]);
+    const written = await bring(instance.inboundPort, { to, from: 'somebody@brand.example', raw });
+    expect(written.at(-1)).toMatch(/^550 5\.1\.1 /);
+  });
+
   it('takes mail for the domain of a campaign, as soon as the campaign has it', async () => {
     const to = 'postmaster@voices.example';
     const raw = 'Message-ID: <voices@brand.example>\nFrom: a@brand.example\n\nHello\n';
