@@ -61,8 +61,8 @@ export function createSigner(key: KeyObject, selector: string): Signer {
 }
 
 /**
- * The header field that still lacks its signature, and what is to be signed (RFC 6376 section 3.7). Each field is
- * named once more than it is there, so that nobody can add a second one (section 8.15): a mail program would show
+ * The header field that still lacks its signature, and what is to be signed (RFC 6376 section 3.7). Each field, and
+ * Reply-To, is named once more than it is there, so that nobody can add one (section 8.15): a mail program would show
  * one of the two, and send answers to it.
  *
  * @param message its bytes, a character each
@@ -76,11 +76,12 @@ export function prepareSignature(message: string, selector: string, at: Date) {
   const domain = /@([a-z0-9.-]+)>?$/i.exec(fields.get('from') ?? '')?.[1];
   if (!domain) throw new Error('a message without From cannot be signed');
   const names = signedFields.filter((name) => fields.has(name));
+  const sealed = signedFields.filter((name) => fields.has(name) || name === 'reply-to');
   const bodyHash = createHash('sha256').update(relaxBody(body), 'latin1').digest('base64');
   const unsigned = [
     `DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=${domain};`,
     ` s=${selector}; t=${Math.floor(at.getTime() / 1000)};`,
-    ` h=${[...signedFields, ...names].join(':').replace(/(?:[^:]+:){4}/g, '$&\r\n  ')};`,
+    ` h=${[...sealed, ...names].join(':').replace(/(?:[^:]+:){4}/g, '$&\r\n  ')};`,
     ` bh=${bodyHash};`,
     ' b=',
   ].join('\r\n');
