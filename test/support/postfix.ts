@@ -20,6 +20,8 @@ type Options = {
   mailboxes: string[];
   /** Where the mail of other domains goes, e.g. `smtp:[127.0.0.1]:2525`. */
   transports: Record<string, string>;
+  /** Further lines of main.cf, which count before ours. */
+  settings?: Record<string, string>;
 };
 
 /** Who owns the mailboxes: nobody, on Debian. */
@@ -73,7 +75,10 @@ export async function startPostfix(program: string, options: Options): Promise<P
   };
 }
 
-function mainConfiguration(inside: (name: string) => string, { mailboxes, transports }: Options): string {
+function mainConfiguration(
+  inside: (name: string) => string,
+  { mailboxes, transports, settings: more = {} }: Options,
+): string {
   const inline = (entries: [string, string][]) =>
     `inline:{ ${entries.map(([key, value]) => `{ ${key} = ${value} }`).join(', ')} }`;
   const settings = {
@@ -104,6 +109,7 @@ function mainConfiguration(inside: (name: string) => string, { mailboxes, transp
     delay_warning_time: '1s',
     maximal_queue_lifetime: '5s',
     bounce_queue_lifetime: '5s',
+    ...more,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name} = ${value}\n`)
