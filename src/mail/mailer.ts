@@ -1,12 +1,12 @@
 import type { Logger } from '../log.ts';
 import { chooseRelay } from './choice.ts';
 import type { Signer } from './dkim.ts';
-import type { Envelope } from './line.ts';
 import type { Outcome } from './outcome.ts';
 import { createPool } from './pool.ts';
 import { type Guard, stoppedByGuard } from './recipients.ts';
 import { readRelays, type Timeouts } from './relay.ts';
 import { type Place, shareOf } from './share.ts';
+import type { Envelope } from './transaction.ts';
 
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {

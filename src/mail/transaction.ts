@@ -1,0 +1,197 @@
+import { judge, type Outcome, type Stage } from './outcome.ts';
+import { type Reply, type Wire, WireBroken } from './wire.ts';
+
+export type Envelope = {
+  from: string;
+  to: string;
+  /** Asks for reports of what becomes of the message, which name this id. */
+  id?: string;
+};
+
+/** A server as its answer to EHLO describes it (RFC 5321 section 4.1.1.1). */
+export type Server = {
+  /** The name that it gave itself, or the one that we called. */
+  host: string;
+  pipelining: boolean;
+  dsn: boolean;
+  /** How long a message may be, in bytes (RFC 1870); Infinity: any length; undefined: it does not want to be told. */
+  size: number | undefined;
+};
+
+/** @param called the name under which it was called */
+export function readServer(ehlo: string, called: string): Server {
+  const [first = '', ...offers] = ehlo.split(/\r?\n/);
+  const offered = new Map(
+    offers.map((line) => {
+      const [keyword = '', parameter] = line.slice(4).trim().split(/\s+/);
+      return [keyword.toUpperCase(), parameter];
+    }),
+  );
+  return {
+    host: /^250[ -]([A-Za-z0-9.[\]:-]{1,200})/.exec(first)?.[1] ?? called,
+    pipelining: offered.has('PIPELINING'),
+    dsn: offered.has('DSN'),
+    size: offered.has('SIZE') ? Number(offered.get('SIZE')) || Number.POSITIVE_INFINITY : undefined,
+  };
+}
+
+/** `lost`: the connection broke without a word about this message. */
+export type Conducted = { outcome: Outcome; lost: boolean };
+
+/**
+ * One mail transaction (RFC 5321 section 3.3) with one recipient. Afterwards the wire is ready for the next one, or
+ * closed. What it must know, and what no library tells, is whether the server can have had the whole message when
+ * the conversation broke off: that is the difference between `try again` and `unknown`.
+ */
+export async function conductTransaction(
+  wire: Wire,
+  server: Server,
+  envelope: Envelope,
+  message: Buffer,
+): Promise<Conducted> {
+  if (!isSendable(server, envelope, message)) {
+    return { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }), lost: false };
+  }
+  return (await announce(wire, server, envelope, message.length)) ?? handOver(wire, server, message);
+}
+
+/** What it takes to say it at all: nothing in an address that could end a command, and room for the message. */
+function isSendable({ size }: Server, { from, to }: Envelope, message: Buffer): boolean {
+  return (
+    isAddress(from) && isAddress(to) && to !== '' && message.length <= (size ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+const isAddress = (text: string) => /^[\x21-\x3b\x3d\x3f-\x7e]*$/.test(text);
+
+/**
+ * MAIL, RCPT and DATA. With PIPELINING they leave together, and every one of them has its reply (RFC 2920 section 3.1).
+ *
+ * @returns how it ended; undefined: the server wants the message now
+ */
+async function announce(
+  wire: Wire,
+  server: Server,
+  envelope: Envelope,
+  length: number,
+): Promise<Conducted | undefined> {
+  const commands = commandsOf(server, envelope, length);
+  if (server.pipelining) wire.say(commands.map(({ text }) => text).join(''));
+  let refusal: Outcome | undefined;
+  let stage: Stage = 'mail';
+  try {
+    for (const { at, text } of commands) {
+      stage = at;
+      if (!server.pipelining) wire.say(text);
+      const reply = await wire.reply();
+      const agreed = isPositive(reply) || (at === 'data' && reply.text.startsWith('3'));
+      if (!agreed) refusal ??= outcomeOf(server, { stage, reply });
+      // who closes says no more; and who wants a message without a recipient must not be given an empty one
+      if (reply.code === 421 || (agreed && at === 'data' && refusal)) wire.drop();
+      if (!wire.alive() || (refusal && !server.pipelining)) break;
+    }
+    if (refusal) await startAfresh(wire);
+  } catch (error) {
+    const { silent } = brokenBy(error);
+    return refusal
+      ? { outcome: refusal, lost: false }
+      : { outcome: outcomeOf(server, { stage }), lost: !silent };
+  }
+  return refusal && { outcome: refusal, lost: false };
+}
+
+function commandsOf({ dsn, size }: Server, { from, to, id }: Envelope, length: number) {
+  const told = size === undefined ? '' : ` SIZE=${length}`;
+  // RFC 3461: reports of delivery, failure and delay, which carry the header of the message and not its text
+  const reports = dsn && id !== undefined;
+  const about = reports ? ` RET=HDRS ENVID=${xtext(id)}` : '';
+  const asked = reports ? ` NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;${xtext(to)}` : '';
+  return [
+    { at: 'mail', text: `MAIL FROM:<${from}>${told}${about}\r\n` },
+    { at: 'rcpt', text: `RCPT TO:<${to}>${asked}\r\n` },
+    { at: 'data', text: 'DATA\r\n' },
+  ] as const;
+}
+
+/** RFC 3461 section 4. */
+function xtext(text: string): string {
+  return text.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (character) =>
+    [...Buffer.from(character)]
+      .map((byte) => `+${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  );
+}
+
+async function handOver(wire: Wire, server: Server, message: Buffer): Promise<Conducted> {
+  const { allIsOut } = wire.sayBytes(withFinalDot(message));
+  const stage = 'message';
+  try {
+    const reply = await wire.reply();
+    const handedOver = allIsOut();
+    // a server that answers in mid-body still waits for the rest of it, and would take RSET for text
+    if (reply.code === undefined || reply.code === 421 || !handedOver) wire.drop();
+    else if (isPositive(reply)) wire.expectNothing();
+    else await startAfresh(wire);
+    return { outcome: outcomeOf(server, { stage, reply, handedOver }), lost: false };
+  } catch (error) {
+    const { silent } = brokenBy(error);
+    return { outcome: outcomeOf(server, { stage, handedOver: allIsOut() }), lost: !silent };
+  }
+}
+
+/**
+ * A message as it stands between DATA and the reply (RFC 5321 section 4.5.2): dots that begin a line are doubled, the
+ * dot alone ends it. A bare CR or LF becomes a line break like any other: whoever takes one for the end of a line would
+ * otherwise see an end that is none, and commands behind it.
+ */
+export function withFinalDot(message: Buffer): Buffer {
+  const text = message.toString('latin1');
+  const isPlain = !/\r(?!\n)|(?<!\r)\n|\n\./.test(text) && !text.startsWith('.') && text.endsWith('\r\n');
+  return Buffer.from(isPlain ? `${text}.\r\n` : `${stuffed(text)}.\r\n`, 'latin1');
+}
+
+function stuffed(text: string): string {
+  const lines = text
+    .replace(/\r\n|\r|\n/g, '\r\n')
+    .replace(/^\./, '..')
+    .replaceAll('\n.', '\n..');
+  return lines.endsWith('\r\n') ? lines : `${lines}\r\n`;
+}
+
+/** After a refusal the session is clean again only after RSET (RFC 5321 section 4.1.1.5). */
+async function startAfresh(wire: Wire): Promise<void> {
+  if (!wire.alive()) return;
+  wire.say('RSET\r\n');
+  const reply = await wire.reply().catch(brokenBy);
+  if ('code' in reply && isPositive(reply)) wire.expectNothing();
+  else wire.drop();
+}
+
+const isPositive = ({ code }: Pick<Reply, 'code'>) => code !== undefined && code >= 200 && code <= 299;
+
+function brokenBy(error: unknown): WireBroken {
+  if (error instanceof WireBroken) return error;
+  throw error;
+}
+
+type Seen = { stage: Stage; reply?: Reply; handedOver?: boolean; unsendable?: boolean };
+
+function outcomeOf(
+  { host }: Server,
+  { stage, reply, handedOver = false, unsendable = false }: Seen,
+): Outcome {
+  const kind = judge({ stage, reply: reply?.code, handedOver, unsendable });
+  return { ...describe(kind, host, reply?.text), ...(kind === 'accepted' ? {} : { stage }) };
+}
+
+/** An outcome with what the server said, on one line. */
+export function describe(kind: Outcome['kind'], host: string, response: string | undefined): Outcome {
+  const words = response?.replace(/\s+/g, ' ').trim().slice(0, 500);
+  const code = words ? Number.parseInt(words, 10) : Number.NaN;
+  return {
+    kind,
+    host,
+    ...(words ? { response: words } : {}),
+    ...(code >= 100 && code <= 599 ? { code } : {}),
+  };
+}
