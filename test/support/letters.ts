@@ -149,6 +149,21 @@ export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<
   await query('update receiver set probe_at = now() where probe_at is not null');
 }
 
+/**
+ * Letters to other brands come and go, one after the other, and their answers are recorded: so the worker had its turn,
+ * and what it did not do meanwhile, it does not do.
+ */
+export async function letOthersPass(instance: Instance, brands: string[]): Promise<void> {
+  for (const brand of brands) {
+    const [writer] = await writeMany(instance, { people: 1, brands: [brand] });
+    await until(
+      async () => writer && (await statesOf(instance, writer))[brand] === 'accepted',
+      'a letter to somebody else',
+      30_000,
+    );
+  }
+}
+
 /** How the letters of one person stand, by brand, as their private page says. */
 export async function statesOf(instance: Instance, writer: Writer): Promise<Record<string, string>> {
   const page = await instance.visitor().get(writer.receipt);
