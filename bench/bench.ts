@@ -29,6 +29,8 @@ import { startSink } from './sink.ts';
  */
 
 type Result = { perSecond: number; cpuMicros: number };
+/** Processor time per letter by who used it, in microseconds. The sink is not part of the sum. */
+type Shares = { writer: number; workers: number; postgres: number; redis: number; sink: number };
 type Variant = { queue: 'redis' | 'postgres'; perSubmission: number };
 
 const usage =
@@ -66,7 +68,7 @@ async function main(): Promise<void> {
     ];
     if (!redis) say('redis-server is not installed: only the embedded default is measured.');
     const yardstick: Result[] = [];
-    const measured = new Map<Variant, Result[]>(variants.map((variant) => [variant, []]));
+    const measured = new Map<Variant, (Result & Shares)[]>(variants.map((variant) => [variant, []]));
     for (let round = 0; round < rounds; round += 1) {
       yardstick.push(await measureYardstick(texts));
       for (const variant of variants)
@@ -78,6 +80,7 @@ async function main(): Promise<void> {
     report(
       median(yardstick),
       variants.map((variant) => ({ ...variant, ...median(measured.get(variant) ?? []) })),
+      variants.map((variant) => medianShares(measured.get(variant) ?? [])),
     );
   } finally {
     await redis?.close();
@@ -155,7 +158,7 @@ type Redis = Awaited<ReturnType<typeof startRedis>>;
 async function measure(
   variant: Variant,
   { folder, postgres, redis }: { folder: string; postgres: EmbeddedPostgres; redis: Redis | undefined },
-): Promise<Result> {
+): Promise<Result & Shares> {
   const name = `bench_${randomBytes(4).toString('hex')}`;
   await onServer(postgres.url, `create database ${name} template bench_template`);
   const databaseUrl = databaseOf(postgres.url, name);
@@ -182,16 +185,29 @@ async function measure(
   const writing = run('writer', [String(letters), String(variant.perSubmission)], environment);
   await Promise.all([...sending, writing].map((child) => child.line())); // each says when it is ready
 
-  const servers = [postgres.pid, ...(variant.queue === 'redis' && redis ? [redis.pid] : [])];
-  const processes = [...servers, ...sending.map(({ process }) => process.pid as number)];
-  const cpu = () => processes.reduce((sum, pid) => sum + (cpuOfTree(pid) ?? Number.NaN), 0);
-  const cpuBefore = cpu();
+  const used = () => {
+    const of = (...pids: number[]) => pids.reduce((sum, pid) => sum + (cpuOfTree(pid) ?? Number.NaN), 0);
+    return {
+      workers: of(...sending.map(({ process }) => process.pid as number)),
+      postgres: of(postgres.pid),
+      redis: variant.queue === 'redis' && redis ? of(redis.pid) : 0,
+      sink: of(sink.pid),
+    };
+  };
+  const before = used();
   const started = performance.now();
   writing.process.stdin?.write('go\n');
   const written = JSON.parse(await writing.line()) as { cpuMicros: number };
   await allDone(look);
   const seconds = (performance.now() - started) / 1000;
-  const cpuMicros = cpu() - cpuBefore + written.cpuMicros;
+  const after = used();
+  const shares = {
+    writer: written.cpuMicros / letters,
+    workers: (after.workers - before.workers) / letters,
+    postgres: (after.postgres - before.postgres) / letters,
+    redis: (after.redis - before.redis) / letters,
+    sink: (after.sink - before.sink) / letters,
+  };
 
   const { rows } = await look.query("select message_id from letter where state = 'accepted'");
   const rowIds = new Set(rows.map(({ message_id }) => message_id as string));
@@ -205,7 +221,9 @@ async function measure(
   await sink.close();
   await onServer(postgres.url, `drop database ${name} with (force)`);
   if (redis) await redis.flush();
-  return { perSecond: letters / seconds, cpuMicros: cpuMicros / letters };
+  const { sink: _, ...ours } = shares;
+  const cpuMicros = Object.values(ours).reduce((sum, share) => sum + share, 0);
+  return { perSecond: letters / seconds, cpuMicros, ...shares };
 }
 
 /**
@@ -266,15 +284,28 @@ async function onServer(url: string, text: string): Promise<void> {
 }
 
 function median(results: Result[]): Result {
-  const middle = (numbers: number[]) =>
-    numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
   return {
-    perSecond: Math.round(middle(results.map(({ perSecond }) => perSecond))),
-    cpuMicros: Math.round(middle(results.map(({ cpuMicros }) => cpuMicros))),
+    perSecond: middle(results.map(({ perSecond }) => perSecond)),
+    cpuMicros: middle(results.map(({ cpuMicros }) => cpuMicros)),
   };
 }
 
-function report(yardstick: Result, outspoken: (Variant & Result)[]): void {
+function medianShares(results: Shares[]): Shares {
+  const of = (who: keyof Shares) => middle(results.map((result) => result[who]));
+  return {
+    writer: of('writer'),
+    workers: of('workers'),
+    postgres: of('postgres'),
+    redis: of('redis'),
+    sink: of('sink'),
+  };
+}
+
+function middle(numbers: number[]): number {
+  return Math.round(numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN);
+}
+
+function report(yardstick: Result, outspoken: (Variant & Result)[], shares: Shares[]): void {
   const ratioOf = (queue: string, perSubmission: number) => {
     const found = outspoken.find((one) => one.queue === queue && one.perSubmission === perSubmission);
     return found ? Math.round((found.perSecond / yardstick.perSecond) * 100) / 100 : null;
@@ -293,15 +324,21 @@ function report(yardstick: Result, outspoken: (Variant & Result)[]): void {
   const rows = [
     `${'medians of '.concat(String(rounds), ' rounds, ', String(letters), ' letters each').padEnd(46)} ${'per sec'.padStart(8)} ${'CPU µs'.padStart(10)} ${'ratio'.padStart(8)}`,
     line('bare nodemailer pool', yardstick, 1),
-    ...outspoken.map((one) =>
-      line(
-        `Outspoken, ${one.queue}, ${one.perSubmission} per submission`,
-        one,
-        ratioOf(one.queue, one.perSubmission),
-      ),
+    ...outspoken.map((one) => line(nameOf(one), one, ratioOf(one.queue, one.perSubmission))),
+    '',
+    `${'CPU µs per letter by process'.padEnd(46)} ${['writer', 'workers', 'postgres', 'redis', 'sink'].map((who) => who.padStart(9)).join('')}`,
+    ...outspoken.map(
+      ({ queue, perSubmission }, n) =>
+        `${nameOf({ queue, perSubmission }).padEnd(46)} ${Object.values(shares[n] ?? {})
+          .map((share) => String(share).padStart(9))
+          .join('')}`,
     ),
   ];
   process.stdout.write(`${rows.join('\n')}\n`);
+}
+
+function nameOf({ queue, perSubmission }: Variant): string {
+  return `Outspoken, ${queue}, ${perSubmission} per submission`;
 }
 
 function say(line: string): void {

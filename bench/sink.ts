@@ -8,6 +8,7 @@ import { ExpectedError } from '../src/expected.ts';
 
 /** Where letters end in a measurement: Postfix's own smtp-sink, which takes everything and writes it to a file. */
 export type Sink = {
+  pid: number;
   url: string;
   /** The Message-IDs of all messages it accepted, as often as it did. */
   messageIds(): Promise<string[]>;
@@ -37,6 +38,7 @@ export async function startSink(): Promise<Sink> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await answers(port);
   return {
+    pid: child.pid as number,
     url: `smtp://127.0.0.1:${port}?tls=off`,
     async messageIds() {
       const mail = await readFile(join(folder, 'mail'), 'latin1').catch(() => '');
