@@ -3,6 +3,7 @@ import type { Mark } from '../src/hold/mark.ts';
 import { openBundles } from '../src/letters/bundle-store.ts';
 import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
+import { createWriter } from '../src/letters/write-out.ts';
 import type { Mailer } from '../src/mail/mailer.ts';
 import type { Queues } from './queue.ts';
 
@@ -24,7 +25,8 @@ export function startSendingBundles(
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
   const bundles = openBundles(database, { workerId, mark, log });
-  const sending = { bundles, vault, wordings, mailer, log, mailDomain: config.mailDomain, places, stopping };
+  const writeOut = createWriter({ vault, wordings, mailDomain: config.mailDomain });
+  const sending = { bundles, writeOut, mailer, log, places, stopping };
   const active = new Set<string>();
   const handle = async (id: string) => {
     if (active.has(id)) return; // a job that came twice

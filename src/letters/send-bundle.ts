@@ -1,21 +1,18 @@
-import type { Wordings } from '../campaigns/wordings.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
-import { sha256, type Vault } from '../people/vault.ts';
+import { sha256 } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import type { BundleRow, BundleStore, Claimed, Sent } from './bundle-store.ts';
 import { startFlight } from './flight.ts';
 import type { Places } from './places.ts';
-import { createWriter } from './write-out.ts';
+import type { WriteOut } from './write-out.ts';
 
 export type Sending = {
   bundles: BundleStore;
-  vault: Vault;
-  wordings: Wordings;
+  writeOut: WriteOut;
   mailer: Mailer;
   log: Logger;
-  mailDomain: string;
   /** Room in the air: a letter takes a place from its claim to its record. What a crash leaves `unknown` at most. */
   places: Places;
   /** Set when the process is asked to stop: no further letter is claimed. */
@@ -37,7 +34,6 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
   const { bundles, mailer, stopping, places } = sending;
   const bundle = await bundles.take(bundleId);
   if (!bundle) return;
-  const writeOut = createWriter(sending, bundle);
   const left = [...bundle.letter_ids];
   const flight = startFlight<Sent>();
   let held = 0; // places that are ours
@@ -55,7 +51,7 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       const next = left.splice(0, Math.min(wanted, idle() - spare));
       if (next.length > 0 || answered.length > 0) {
         const claimed = await bundles.recordAndClaim(bundle, answered, next);
-        for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter, writeOut));
+        for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter));
       } else if (flight.inAir() + flight.landed() === 0) break;
       held -= places.lend(spare);
       if (left.length === 0 || stopping.aborted) {
@@ -72,18 +68,15 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
   await bundles.finish(bundle);
 }
 
-type WriteOut = ReturnType<typeof createWriter>;
-
 async function sendLetter(
-  { bundles, mailer, log }: Sending,
+  { bundles, mailer, log, writeOut }: Sending,
   bundle: BundleRow,
   letter: Claimed,
-  writeOut: WriteOut,
 ): Promise<Sent> {
   const { id, tries } = letter;
   let written: Awaited<ReturnType<WriteOut>>;
   try {
-    written = await bundles.insist(() => writeOut(letter));
+    written = await bundles.insist(() => writeOut(bundle, letter));
   } catch (error) {
     // Nothing was sent, so the letter may wait until the cause is mended; the others of its bundle go on.
     log.error({ letter: id, err: error }, 'a letter could not be written out');

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto';
 import type { MasterKey } from '../config.ts';
 
 /** Where a value is stored: part of what its encryption authenticates, so that no value can be moved. */
@@ -100,5 +100,5 @@ export function keyedHash(key: Buffer, text: string, bytes = 32): Buffer {
 }
 
 export function sha256(data: Buffer | string): Buffer {
-  return createHash('sha256').update(data).digest();
+  return hash('sha256', data, 'buffer');
 }

@@ -3,6 +3,7 @@ import { openBundles } from '../../src/letters/bundle-store.ts';
 import { createPlaces } from '../../src/letters/places.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { sendBundle } from '../../src/letters/send-bundle.ts';
+import { createWriter } from '../../src/letters/write-out.ts';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
 import { guardRecipients } from '../../src/mail/recipients.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -36,7 +37,8 @@ beforeAll(async () => {
   const [worker] = await instance.query<{ id: number }>('insert into worker default values returning id');
   const sending = {
     bundles: openBundles(database, { workerId: worker?.id ?? 0, mark: unmarked, log }),
-    ...{ vault, wordings, mailer, log, mailDomain: config.mailDomain },
+    writeOut: createWriter({ vault, wordings, mailDomain: config.mailDomain }),
+    ...{ mailer, log },
     places: createPlaces(1),
     stopping: new AbortController().signal,
   };
