@@ -69,32 +69,40 @@ const record = recordOutcomes({
 // A bundle belongs to the worker that took it for as long as the sweep has not taken it away.
 const ours = 'exists (select from bundle where id = $9 and worker_id = $10)';
 
-// Recording the last letters and claiming the next is one statement: one round trip, one wait for the disk.
-// Letters that are `sending` already although we never got them were claimed by an attempt whose answer was lost.
-const recordAndClaim = statement<Claimed>(`
+// Asked once for all letters of a statement: they go to one contact in one campaign. A paused campaign, a suspended
+// contact, a host that asks for a break and a hold stop here, too, but for the few that are in the air.
+const mayGo = `exists (
+    select from bundle
+    join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
+    join contact on contact.id = contact_id and contact.health = 'good'
+    where bundle.id = $9 and worker_id = $10)
+  and not exists (select from receiver where domain = $11 and probe_at is not null)
+  and ${goingSince('$12')}`;
+
+// Letters that are `sending` already although we never got them: claimed by an attempt whose answer was lost.
+const claimedUnheard = `
+    union all
+    select id, message_id, wording_id, tries, advocate_id from letter
+    where id = any ($1::bigint[]) and state = 'sending' and ${stillInIt} and ${ours}`;
+
+/** Recording the last letters and claiming the next is one statement: one round trip, one wait for the disk. */
+const recordAndClaim = (orElse = '') =>
+  statement<Claimed>(`
   with ${record},
   ${moveLetters('claim', {
     name: 'claimed',
-    // a paused campaign, a suspended contact, a host that asks for a break and a hold stop here, too, but for the
-    // few that are in the air
-    chosen: `select letter.id from letter
-      join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
-      join contact on contact.id = contact_id and contact.health = 'good'
-      where letter.id = any ($1::bigint[]) and ${ours}
-        and not exists (select from receiver where domain = $11 and probe_at is not null)
-        and ${goingSince('$12')}`,
+    chosen: `select id from unnest($1::bigint[]) as next (id) where ${mayGo}`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
     only: stillInIt,
     returning: 'id, message_id, wording_id, tries, advocate_id',
   })},
   next as (
-    select id, message_id, wording_id, tries, advocate_id from claimed
-    union all
-    select id, message_id, wording_id, tries, advocate_id from letter
-    where id = any ($1::bigint[]) and state = 'sending' and ${stillInIt} and ${ours}
+    select id, message_id, wording_id, tries, advocate_id from claimed${orElse}
   )
   select next.id::text, message_id, wording_id, tries, submission, data_key, key_version, said
   from next join advocate on advocate.id = advocate_id`);
+const firstTime = recordAndClaim();
+const onceMore = recordAndClaim(claimedUnheard);
 
 // A letter that is `sending` although all answers are in was claimed by a statement that nobody got an answer to.
 const finish = statement(`
@@ -141,8 +149,8 @@ export function openBundles(
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
-      persistOn(database, log, async (db) =>
-        db.rows(recordAndClaim, [
+      persistOn(database, log, async (db, repeated) =>
+        db.rows(repeated ? onceMore : firstTime, [
           next,
           ...columns(sent),
           bundle.id,
@@ -183,13 +191,13 @@ const noHash = Buffer.alloc(32);
 function persistOn<Result>(
   database: Database,
   log: Logger,
-  work: (db: Queryable) => Promise<Result>,
+  work: (db: Queryable, repeated: boolean) => Promise<Result>,
 ): Promise<Result> {
   let repeated = false;
   return persist(log, () => {
-    if (repeated) return database.onSnapshot(work);
+    if (repeated) return database.onSnapshot((transaction) => work(transaction, true));
     repeated = true;
-    return work(database);
+    return work(database, false);
   });
 }
 
