@@ -7,6 +7,7 @@ import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
 import { ExpectedError } from '../src/expected.ts';
 import { readOptions } from '../src/options.ts';
 import { createVault } from '../src/people/vault.ts';
+import { withEndings } from './endings.ts';
 import { mailDomain, prepareCampaign, startWriting } from './faults/campaign.ts';
 import { startFlow } from './faults/flow.ts';
 import { openJournal } from './faults/journal.ts';
@@ -42,26 +43,18 @@ async function main(): Promise<void> {
   if (![letters, faults, seed].every(Number.isSafeInteger) || letters < 1 || faults < 0) {
     throw new ExpectedError(`Usage: ${usage}`);
   }
-  const folder = await makeTemporaryFolder('faults');
-  const open: (() => Promise<void>)[] = [() => rm(folder, { recursive: true, force: true })];
-  const close = async () => {
-    for (const end of open.splice(0).reverse()) await end().catch((error) => say(String(error)));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void close().then(() => process.exit(130)));
-  }
-  try {
-    const run = await runIn(folder, (end) => open.push(end));
+  await withEndings(async (atEnd) => {
+    const folder = await makeTemporaryFolder('faults');
+    atEnd(() => rm(folder, { recursive: true, force: true }));
+    const run = await runIn(folder, atEnd);
     process.stdout.write(`${values.json ? summary(run) : report(run)}\n`);
     for (const problem of misses(run)) say(`Missed: ${problem}.`);
     if (misses(run).length > 0) process.exitCode = 1;
-  } finally {
-    await close();
-  }
+  });
 }
 
 /** @param atEnd is told how to end what was begun */
-async function runIn(folder: string, atEnd: (end: () => Promise<void>) => void): Promise<Run> {
+async function runIn(folder: string, atEnd: (end: () => Promise<unknown>) => void): Promise<Run> {
   const started = performance.now();
   const random = seeded(seed);
   const appKey = `1:${createHash('sha256').update(`faults ${seed}`).digest('base64')}`;
