@@ -25,19 +25,23 @@ import { report, summary } from './report.ts';
  */
 
 const usage =
-  'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--json]';
+  'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--warm-up N, a multiple of 20] [--json]';
 const values = readOptions(usage, {
   letters: { type: 'string', default: '20000' },
   rounds: { type: 'string', default: '5' },
   workers: { type: 'string', default: '2' },
+  'warm-up': { type: 'string', default: '2000' },
   json: { type: 'boolean', default: false },
 });
 const letters = Number(values.letters);
 const rounds = Number(values.rounds);
 const workers = Number(values.workers);
+const warmUp = Number(values['warm-up']);
 
 async function main(): Promise<void> {
-  if (!(letters >= 200 && letters % 20 === 0 && rounds >= 1 && workers >= 1)) {
+  if (
+    !(letters >= 200 && letters % 20 === 0 && rounds >= 1 && workers >= 1 && warmUp >= 0 && warmUp % 20 === 0)
+  ) {
     throw new ExpectedError(`Usage: ${usage}`);
   }
   await withEndings(async (atEnd) => {
@@ -53,7 +57,7 @@ async function main(): Promise<void> {
     const vault = createVault(readMasterKeys(appKey) ?? []);
     await prepareTemplate(postgres.url, vault);
     const texts = await writeTexts(postgres.url, folder);
-    await takeTurns({ letters, workers, folder, appKey, vault, postgres, redis, atEnd }, texts);
+    await takeTurns({ letters, warmUp, workers, folder, appKey, vault, postgres, redis, atEnd }, texts);
   });
 }
 

@@ -19,6 +19,8 @@ export type Variant = { queue: 'redis' | 'postgres'; perSubmission: number };
 
 export type Setting = {
   letters: number;
+  /** So many go before those that count, so that every process has compiled what it runs. */
+  warmUp: number;
   workers: number;
   folder: string;
   appKey: string;
@@ -32,24 +34,24 @@ export type Setting = {
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 /** A bare nodemailer pool that sends the same texts and keeps nothing. */
-export async function measureYardstick({ letters, atEnd }: Setting, texts: string): Promise<Result> {
+export async function measureYardstick({ letters, warmUp, atEnd }: Setting, texts: string): Promise<Result> {
   const sink = await startSink();
   atEnd(sink.close);
-  const child = run('yardstick', [sink.url, String(letters), texts], {});
+  const child = run('yardstick', [sink.url, String(warmUp), String(letters), texts], {});
   atEnd(async () => {
     child.process.kill('SIGKILL');
     await child.ended;
   });
   const { seconds, cpuMicros } = JSON.parse(await child.line()) as { seconds: number; cpuMicros: number };
   await child.ended;
-  check(await sink.messageIds(), letters, 'the yardstick');
+  check(await sink.messageIds(), warmUp + letters, 'the yardstick');
   await sink.close();
   return { perSecond: letters / seconds, cpuMicros: cpuMicros / letters };
 }
 
 /** The whole path, with processes, a database and a sink of its own. */
 export async function measure(setting: Setting, variant: Variant): Promise<Result & Shares> {
-  const { letters, workers, folder, appKey, vault, postgres, redis, atEnd } = setting;
+  const { letters, warmUp, workers, folder, appKey, vault, postgres, redis, atEnd } = setting;
   const name = `bench_${randomBytes(4).toString('hex')}`;
   await onServer(postgres.url, `create database ${name} template ${template}`);
   const databaseUrl = databaseOf(postgres.url, name);
@@ -58,7 +60,7 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
   const look = new pg.Client({ connectionString: databaseUrl });
   look.on('error', () => {}); // the server may be ended under it
   await look.connect();
-  await fillCaps(look, vault, letters / variant.perSubmission);
+  await fillCaps(look, vault, (warmUp + letters) / variant.perSubmission);
 
   const environment = {
     DATABASE_URL: databaseUrl,
@@ -75,7 +77,7 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
   const sending = Array.from({ length: workers }, () =>
     run('../src/main', ['--role', 'worker'], environment),
   );
-  const writing = run('writer', [String(letters), String(variant.perSubmission)], environment);
+  const writing = run('writer', [String(variant.perSubmission)], environment);
   for (const { process, ended } of [...sending, writing]) {
     atEnd(async () => {
       process.kill('SIGTERM');
@@ -93,11 +95,16 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
       sink: of(sink.pid),
     };
   };
+  const send = async (count: number): Promise<{ cpuMicros: number }> => {
+    writing.process.stdin?.write(`${count}\n`);
+    const written = JSON.parse(await writing.line());
+    await allDone(look);
+    return written;
+  };
+  await send(warmUp);
   const before = used();
   const started = performance.now();
-  writing.process.stdin?.write('go\n');
-  const written = JSON.parse(await writing.line()) as { cpuMicros: number };
-  await allDone(look);
+  const written = await send(letters);
   const seconds = (performance.now() - started) / 1000;
   const after = used();
   const shares = {
@@ -110,10 +117,11 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
 
   const { rows } = await look.query("select message_id from letter where state = 'accepted'");
   const rowIds = new Set(rows.map(({ message_id }) => message_id as string));
-  const sinkIds = check(await sink.messageIds(), letters, variant.queue);
-  if (rowIds.size !== letters || !sinkIds.every((id) => rowIds.has(id))) {
-    throw new Error(`${rowIds.size} letters were recorded as accepted, ${letters} were written`);
+  const sinkIds = check(await sink.messageIds(), warmUp + letters, variant.queue);
+  if (rowIds.size !== warmUp + letters || !sinkIds.every((id) => rowIds.has(id))) {
+    throw new Error(`${rowIds.size} letters were recorded as accepted, ${warmUp + letters} were written`);
   }
+  writing.process.stdin?.end();
   for (const { process } of sending) process.kill('SIGTERM');
   await Promise.all([...sending, writing].map(({ ended }) => ended));
   await look.end();
@@ -148,10 +156,10 @@ async function allDone(client: pg.Client): Promise<void> {
   }
 }
 
-function check(ids: string[], letters: number, who: string): string[] {
-  if (ids.length !== letters || new Set(ids).size !== letters) {
+function check(ids: string[], sent: number, who: string): string[] {
+  if (ids.length !== sent || new Set(ids).size !== sent) {
     throw new Error(
-      `${who}: the sink has ${ids.length} messages, ${new Set(ids).size} of them distinct; ${letters} were to come`,
+      `${who}: the sink has ${ids.length} messages, ${new Set(ids).size} of them distinct; ${sent} were to come`,
     );
   }
   return ids;

@@ -3,9 +3,10 @@ import nodemailer from 'nodemailer';
 
 /**
  * The yardstick, run as a process of its own: a bare nodemailer pool that sends the given texts and records
- * nothing. `argv`: smtp URL, number of messages, file with the texts (JSON: [{ subject, text }]).
+ * nothing. `argv`: smtp URL, number of messages to warm up with, number of messages, file with the texts (JSON:
+ * [{ subject, text }]).
  */
-const [url = '', count = '0', file = ''] = process.argv.slice(2);
+const [url = '', before = '0', count = '0', file = ''] = process.argv.slice(2);
 const { hostname, port } = new URL(url);
 const texts = JSON.parse(readFileSync(file, 'utf8')) as { subject: string; text: string }[];
 const pool = nodemailer.createTransport({
@@ -16,27 +17,33 @@ const pool = nodemailer.createTransport({
   maxMessages: Number.POSITIVE_INFINITY,
   ignoreTLS: true,
 });
-const n = Number(count);
 /** Enough to keep every connection busy, few enough not to measure the garbage collector. */
 const queued = 100;
-let next = 0;
-async function feed(): Promise<void> {
-  while (next < n) {
-    const i = next;
-    next += 1;
-    await pool.sendMail({
-      from: { name: 'A concerned person via Outspoken', address: 'letters@outspoken.example' },
-      to: { name: 'A brand', address: 'human-rights@brand.example' },
-      replyTo: `r.${i}@outspoken.example`,
-      ...(texts[i % texts.length] as { subject: string; text: string }),
-      messageId: `<yardstick.${i}@outspoken.example>`,
-      envelope: { from: `b.${i}@outspoken.example`, to: 'human-rights@brand.example' },
-    });
+let sent = 0;
+
+async function send(count: number): Promise<void> {
+  const last = sent + count;
+  async function feed(): Promise<void> {
+    while (sent < last) {
+      const i = sent;
+      sent += 1;
+      await pool.sendMail({
+        from: { name: 'A concerned person via Outspoken', address: 'letters@outspoken.example' },
+        to: { name: 'A brand', address: 'human-rights@brand.example' },
+        replyTo: `r.${i}@outspoken.example`,
+        ...(texts[i % texts.length] as { subject: string; text: string }),
+        messageId: `<yardstick.${i}@outspoken.example>`,
+        envelope: { from: `b.${i}@outspoken.example`, to: 'human-rights@brand.example' },
+      });
+    }
   }
+  await Promise.all(Array.from({ length: queued }, feed));
 }
+
+await send(Number(before));
 const started = performance.now();
 const cpu = process.cpuUsage();
-await Promise.all(Array.from({ length: queued }, feed));
+await send(Number(count));
 const seconds = (performance.now() - started) / 1000;
 const used = process.cpuUsage(cpu);
 pool.close();

@@ -9,7 +9,15 @@ const numbersIn = (value: unknown): number[] =>
 describeWith('smtp-sink', 'npm run bench', () => {
   describeWith('redis-server', 'with --json', () => {
     it('prints one object: what a bare pool reaches, what we do on each queue, and the ratios', async () => {
-      const bench = launchNpm('bench', {}, ['--letters', '400', '--rounds', '1', '--json']);
+      const bench = launchNpm('bench', {}, [
+        '--letters',
+        '400',
+        '--rounds',
+        '1',
+        '--warm-up',
+        '40',
+        '--json',
+      ]);
       const { code } = await bench.ended;
       expect([code, bench.err()]).toEqual([
         0,
@@ -45,7 +53,15 @@ describeWith('smtp-sink', 'npm run bench', () => {
 describe.each([
   [
     'bench',
-    [['--letters', '201'], ['--letters', 'many'], ['--rounds', '0'], ['--workers', '0'], ['--fast'], ['400']],
+    [
+      ['--letters', '201'],
+      ['--letters', 'many'],
+      ['--rounds', '0'],
+      ['--workers', '0'],
+      ['--warm-up', '7'],
+      ['--fast'],
+      ['400'],
+    ],
   ],
   ['faults', [['--letters', '0'], ['--faults', '1.5'], ['--seed', 'x'], ['--gentle'], ['300']]],
 ])('npm run %s', (name, wrong) => {
