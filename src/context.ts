@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { seedFirstCampaign } from './campaigns/seed.ts';
 import { openWordings } from './campaigns/wordings.ts';
 import { type Config, type MasterKey, readMasterKeys } from './config.ts';
@@ -93,13 +93,36 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
 /** The data folder, open to others only for passing through: PostgreSQL may run as another user. */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
-    const made = await mkdir(folder, { recursive: true });
+    const made = await makeFolder(folder);
     if (made) await chmod(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
     await writeFile(join(folder, '.writable'), '');
   } catch (error) {
     throw new ExpectedError(
       `The data folder ${folder} cannot be written (${codeOf(error)}). Set DATA_DIR to a folder that you may write to.`,
     );
+  }
+}
+
+/**
+ * Makes a folder and those above it; false: it is there. Node's own `recursive` tries for ever where a file system says
+ * ENOENT to everything, as /proc does.
+ */
+async function makeFolder(folder: string): Promise<boolean> {
+  const make = async () => {
+    try {
+      await mkdir(folder);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+  };
+  try {
+    return await make();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    await makeFolder(dirname(folder));
+    return await make();
   }
 }
 

@@ -154,6 +154,7 @@ create table contact (
   constraint contact_pkey PRIMARY KEY (id),
   constraint contact_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint a_real_contact_has_a_source_a_date_and_a_checker CHECK (((address ~~ '%.example'::text) OR ((source_url IS NOT NULL) AND (verified_on IS NOT NULL) AND (verified_by IS NOT NULL)))),
+  constraint an_email_address_can_be_written_to CHECK (((kind <> 'email'::contact_kind) OR (address ~ '^[!#$%&''*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}$'::text))) NOT VALID,
   constraint contact_address_check CHECK (((length(address) >= 3) AND (length(address) <= 254))),
   constraint contact_hourly_pace_check CHECK ((hourly_pace > 0)),
   constraint hours_have_a_beginning_and_an_end CHECK ((((sends_from IS NULL) = (sends_until IS NULL)) AND (sends_from <> sends_until)))

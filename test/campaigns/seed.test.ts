@@ -101,6 +101,25 @@ describe('the database', () => {
     ).rejects.toThrow('a_real_contact_has_a_source');
   });
 
+  it.each([
+    'people brand.example',
+    'people @brand.example',
+    '<people@brand.example',
+    'people@brand.example\r\nRCPT TO:<x@brand.example',
+    'a@b@brand.example',
+    'people@-brand.example',
+    'people@brand..example',
+    'žmonės@brand.example',
+  ])('refuses %j, which no letter could be sent to', async (address) => {
+    await expect(add(address)).rejects.toThrow('an_email_address_can_be_written_to');
+  });
+
+  it('takes the address of a form or of a house as it is', async () => {
+    await client.query(
+      `insert into contact (brand_id, kind, address) select min(id), 'form', 'https://brand.example' from brand`,
+    );
+  });
+
   it.each(['people@brand.example.test', 'people@brand.examples', 'people@example.com'])(
     'does not take %s for a sample',
     async (address) => {
