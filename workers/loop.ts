@@ -5,16 +5,29 @@ export type Loop = {
   stop(): Promise<void>;
 };
 
+type Options = {
+  /** The longest time between two rounds, in milliseconds. */
+  interval: number;
+  /**
+   * The shortest, in milliseconds: `least` after a quiet time, and twice as long after each round that was woken
+   * meanwhile, up to `most`. So what comes alone is not kept waiting, and what comes in crowds shares a round.
+   */
+  gap?: { least: number; most: number };
+  onError: (error: unknown) => void;
+};
+
 /**
- * Runs `round` again and again: `interval` milliseconds after the last one, or sooner when woken, but never
- * twice within `gap`. A round that throws is reported, and the next comes all the same.
+ * Runs `round` again and again, at most `interval` apart, sooner when woken. A round that throws is reported, and the
+ * next comes all the same.
  */
 export function startLoop(
   round: () => Promise<void>,
-  { interval, gap = 0, onError }: { interval: number; gap?: number; onError: (error: unknown) => void },
+  { interval, gap = { least: 0, most: 0 }, onError }: Options,
 ): Loop {
   let stopped = false;
   let woken = false;
+  let distance = gap.least;
+  let resting = false;
   let interrupt = () => {};
 
   const sleep = (milliseconds: number) =>
@@ -30,15 +43,18 @@ export function startLoop(
     while (!stopped) {
       woken = false;
       await round().catch(onError);
-      if (!stopped) await new Promise((resolve) => setTimeout(resolve, gap));
-      if (!stopped && !woken) await sleep(interval);
+      resting = true;
+      if (!stopped) await sleep(distance);
+      resting = false;
+      distance = woken ? Math.min(gap.most, 2 * distance) : gap.least;
+      if (!stopped && !woken) await sleep(interval - gap.least);
     }
   })();
 
   return {
     wake() {
       woken = true;
-      interrupt();
+      if (!resting) interrupt();
     },
     async stop() {
       stopped = true;

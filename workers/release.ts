@@ -20,9 +20,9 @@ export async function addBundles(
 }
 
 /**
- * Releases what is due, a second after the last time at the latest, and at once after a hint. Under load the
- * rounds keep a second apart: what came meanwhile shares its bundles, and a bundle of thirty costs little more than one
- * of three.
+ * Releases what is due, a second after the last time at the latest, and at once after a hint. Under load the rounds come
+ * to keep a second apart: what came meanwhile shares its bundles, and a bundle of thirty costs little more than one of
+ * three.
  */
 export function startRelease({ database, log }: Context, queues: Queues, mark: Mark): Loop {
   const onError = (error: unknown) => {
@@ -39,7 +39,7 @@ export function startRelease({ database, log }: Context, queues: Queues, mark: M
       await queues.notices.add(await dueNotices(database));
       await queues.replies.add(await dueReplies(database));
     },
-    { interval: 1000, gap: 1000, onError },
+    { interval: 1000, gap: { least: 125, most: 1000 }, onError },
   );
 }
 
