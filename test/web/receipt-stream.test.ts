@@ -60,6 +60,25 @@ describe('an open receipt', () => {
     expect(page.html).toContain(updated.trim());
   });
 
+  it('hears also what has no event: that its campaign is paused, and that it goes on', async () => {
+    await hold('hm');
+    const receipt = await writeAndConfirm(instance, instance.visitor(), { email: 'waiting@mail.example' });
+    const stream = await listen(receipt);
+    await until(async () => shownBy(stream).length === 1);
+    const newest = () => stream.events.findLast(({ event }) => event === 'letters')?.data ?? '';
+    const before = newest();
+    await instance.query("update campaign set state = 'paused'");
+    try {
+      await until(async () => newest() !== before, 'the pause', 30_000);
+      expect((await instance.visitor().get(receipt)).html).toContain(newest().trim());
+    } finally {
+      await instance.query("update campaign set state = 'open'");
+    }
+    const paused = newest();
+    await until(async () => newest() !== paused, 'the end of the pause', 30_000);
+    expect(newest()).toBe(before);
+  });
+
   it('hears nothing about the letters of others', async () => {
     await hold('hm');
     const [mine, theirs] = [

@@ -7,14 +7,17 @@ import { readReplies } from '../../replies/read-replies.ts';
 import type { Pages } from '../page.ts';
 import { describeLetters } from './letter-status.ts';
 
-type Viewer = { advocateId: string; seen: string; update(): Promise<void>; gone(): void; response: Response };
+type Viewer = { advocateId: string; seen: string; update(): Promise<void>; gone(): void; end(): void };
 
 /** One question a second for all open receipts, however many there are; nobody watching costs nothing. */
 const interval = 1000;
 const mostViewers = 1000;
 
-/** A proxy must not think that a quiet stream is dead. In rounds of `interval`. */
-const roundsBetweenComments = 20;
+/**
+ * Some news have no event: a campaign is paused, a contact's hours begin. So now and then the letters are looked at
+ * anyway; and a proxy must not think that a quiet stream is dead. In rounds of `interval`.
+ */
+const roundsBetweenLooks = 10;
 
 const newestEvents = statement<{ advocate_id: string; newest: string }>(`
   select letter.advocate_id::text, concat(max(event.at), ' ', (
@@ -45,10 +48,10 @@ export function createReceiptStream(context: Context, pages: Pages) {
       if (!viewers.has(viewer)) continue; // has left meanwhile
       const version = newest.get(viewer.advocateId);
       if (version === undefined) viewer.gone();
-      else if (version !== viewer.seen) {
+      else if (version !== viewer.seen || rounds % roundsBetweenLooks === 0) {
         viewer.seen = version;
         await viewer.update();
-      } else if (rounds % roundsBetweenComments === 0) viewer.response.write(':\n\n');
+      }
     }
   }
 
@@ -75,25 +78,25 @@ export function createReceiptStream(context: Context, pages: Pages) {
       'X-Accel-Buffering': 'no',
     });
     response.flushHeaders();
+    let shown = '';
     const viewer: Viewer = {
       advocateId: receipt.advocateId,
       seen: '',
-      response,
       async update() {
         const current = await readReceipt(database, token, config.mailDomain);
         if (!current) return this.gone();
         const replies = await readReplies(database, vault, current.advocateId);
-        sendEvent(
-          response,
-          'letters',
-          pages.partial('letters', locale, describeLetters(current, replies, token, locale)),
-        );
+        const letters = pages.partial('letters', locale, describeLetters(current, replies, token, locale));
+        if (letters === shown) return void response.write(':\n\n');
+        shown = letters;
+        sendEvent(response, 'letters', letters);
       },
       gone() {
         viewers.delete(viewer);
         sendEvent(response, 'gone', '');
         response.end();
       },
+      end: () => response.end(),
     };
     viewers.add(viewer);
     response.on('close', () => viewers.delete(viewer));
@@ -104,7 +107,7 @@ export function createReceiptStream(context: Context, pages: Pages) {
     open,
     close() {
       clearTimeout(timer);
-      for (const { response } of viewers) response.end();
+      for (const viewer of viewers) viewer.end();
       viewers.clear();
     },
   };
