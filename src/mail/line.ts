@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
 import { codeOf } from '../expected.ts';
-import { judge, type Outcome, type Stage } from './outcome.ts';
+import { describe, judge, type Outcome, type Stage } from './outcome.ts';
 import type { Relay } from './relay.ts';
-import { type Conducted, conductTransaction, describe, type Envelope, readServer } from './transaction.ts';
+import { readServer } from './server.ts';
+import { type Conducted, conductTransaction, type Envelope } from './transaction.ts';
 import { openWire } from './wire.ts';
 
 /** One connection to a relay that let us in. */

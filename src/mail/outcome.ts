@@ -87,3 +87,15 @@ export function judge(facts: Facts): OutcomeKind {
   if (!row) throw new Error('the last row of the outcome table matches everything');
   return row.outcome;
 }
+
+/** An outcome with what the server said, on one line of at most 500 characters. */
+export function describe(kind: Outcome['kind'], host: string, response: string | undefined): Outcome {
+  const words = response?.replace(/\s+/g, ' ').trim().slice(0, 500);
+  const code = words ? Number.parseInt(words, 10) : Number.NaN;
+  return {
+    kind,
+    host,
+    ...(words ? { response: words } : {}),
+    ...(code >= 100 && code <= 599 ? { code } : {}),
+  };
+}

@@ -1,4 +1,6 @@
-import { judge, type Outcome, type Stage } from './outcome.ts';
+import { withFinalDot } from './final-dot.ts';
+import { describe, judge, type Outcome, type Stage } from './outcome.ts';
+import type { Server } from './server.ts';
 import { type Reply, type Wire, WireBroken } from './wire.ts';
 
 export type Envelope = {
@@ -7,33 +9,6 @@ export type Envelope = {
   /** Asks for reports of what becomes of the message, which name this id. */
   id?: string;
 };
-
-/** A server as its answer to EHLO describes it (RFC 5321 section 4.1.1.1). */
-export type Server = {
-  /** The name that it gave itself, or the one that we called. */
-  host: string;
-  pipelining: boolean;
-  dsn: boolean;
-  /** How long a message may be, in bytes (RFC 1870); Infinity: any length; undefined: it does not want to be told. */
-  size: number | undefined;
-};
-
-/** @param called the name under which it was called */
-export function readServer(ehlo: string, called: string): Server {
-  const [first = '', ...offers] = ehlo.split(/\r?\n/);
-  const offered = new Map(
-    offers.map((line) => {
-      const [keyword = '', parameter] = line.slice(4).trim().split(/\s+/);
-      return [keyword.toUpperCase(), parameter];
-    }),
-  );
-  return {
-    host: /^250[ -]([A-Za-z0-9.[\]:-]{1,200})/.exec(first)?.[1] ?? called,
-    pipelining: offered.has('PIPELINING'),
-    dsn: offered.has('DSN'),
-    size: offered.has('SIZE') ? Number(offered.get('SIZE')) || Number.POSITIVE_INFINITY : undefined,
-  };
-}
 
 /** `lost`: the connection broke without a word about this message. */
 export type Conducted = { outcome: Outcome; lost: boolean };
@@ -139,25 +114,6 @@ async function handOver(wire: Wire, server: Server, message: Buffer): Promise<Co
   }
 }
 
-/**
- * A message as it stands between DATA and the reply (RFC 5321 section 4.5.2): dots that begin a line are doubled, the
- * dot alone ends it. A bare CR or LF becomes a line break like any other: whoever takes one for the end of a line would
- * otherwise see an end that is none, and commands behind it.
- */
-export function withFinalDot(message: Buffer): Buffer {
-  const text = message.toString('latin1');
-  const isPlain = !/\r(?!\n)|(?<!\r)\n|\n\./.test(text) && !text.startsWith('.') && text.endsWith('\r\n');
-  return Buffer.from(isPlain ? `${text}.\r\n` : `${stuffed(text)}.\r\n`, 'latin1');
-}
-
-function stuffed(text: string): string {
-  const lines = text
-    .replace(/\r\n|\r|\n/g, '\r\n')
-    .replace(/^\./, '..')
-    .replaceAll('\n.', '\n..');
-  return lines.endsWith('\r\n') ? lines : `${lines}\r\n`;
-}
-
 /** After a refusal the session is clean again only after RSET (RFC 5321 section 4.1.1.5). */
 async function startAfresh(wire: Wire): Promise<void> {
   if (!wire.alive()) return;
@@ -182,16 +138,4 @@ function outcomeOf(
 ): Outcome {
   const kind = judge({ stage, reply: reply?.code, handedOver, unsendable });
   return { ...describe(kind, host, reply?.text), ...(kind === 'accepted' ? {} : { stage }) };
-}
-
-/** An outcome with what the server said, on one line. */
-export function describe(kind: Outcome['kind'], host: string, response: string | undefined): Outcome {
-  const words = response?.replace(/\s+/g, ' ').trim().slice(0, 500);
-  const code = words ? Number.parseInt(words, 10) : Number.NaN;
-  return {
-    kind,
-    host,
-    ...(words ? { response: words } : {}),
-    ...(code >= 100 && code <= 599 ? { code } : {}),
-  };
 }

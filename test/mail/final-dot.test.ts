@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { withFinalDot } from '../../src/mail/final-dot.ts';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
-import { withFinalDot } from '../../src/mail/transaction.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** Bytes that are mostly what could go wrong. */
