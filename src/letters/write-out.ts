@@ -22,7 +22,7 @@ export type WriteOut = (bundle: BundleRow, letter: Claimed) => Promise<{ message
  * themselves is never kept in a text, and is open for a moment only.
  */
 export function createWriter({ vault, wordings, mailDomain }: Parts): WriteOut {
-  const texts = new Map<string, Prepared>();
+  const texts = new Map<string, Promise<Prepared>>();
   const opened = new Map<string, Said>();
 
   function saidIn(letter: Claimed): Said {
@@ -44,12 +44,13 @@ export function createWriter({ vault, wordings, mailDomain }: Parts): WriteOut {
     return prepareMessage({ ...composeLetter({ wording, brand, said, handle, domain }), to });
   }
 
-  async function prepareImpersonal(bundle: BundleRow, letter: Claimed, said: Said, domain: string) {
+  function prepareImpersonal(bundle: BundleRow, letter: Claimed, said: Said, domain: string) {
     const { brand, lists, address } = bundle;
     const kind = JSON.stringify([letter.wording_id, brand, lists[0], address, domain, said.reasons]);
     let prepared = texts.get(kind);
     if (!prepared) {
-      prepared = await prepare(bundle, letter, said, domain);
+      prepared = prepare(bundle, letter, said, domain);
+      prepared.catch(() => texts.delete(kind)); // told to the letter; the next one tries again
       if (texts.size >= textsKept) texts.clear();
       texts.set(kind, prepared);
     }
