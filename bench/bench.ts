@@ -25,22 +25,38 @@ import { report, summary } from './report.ts';
  */
 
 const usage =
-  'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--warm-up N, a multiple of 20] [--json]';
+  'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--warm-up N, a multiple of 20] [--variants redis20,redis1,postgres20] [--json]';
 const values = readOptions(usage, {
   letters: { type: 'string', default: '20000' },
   rounds: { type: 'string', default: '5' },
   workers: { type: 'string', default: '2' },
   'warm-up': { type: 'string', default: '2000' },
+  variants: { type: 'string', default: 'redis20,redis1,postgres20' },
   json: { type: 'boolean', default: false },
 });
 const letters = Number(values.letters);
 const rounds = Number(values.rounds);
 const workers = Number(values.workers);
 const warmUp = Number(values['warm-up']);
+const wanted = values.variants.split(',');
+
+const known: Record<string, Variant> = {
+  redis20: { queue: 'redis', perSubmission: 20 },
+  redis1: { queue: 'redis', perSubmission: 1 },
+  postgres20: { queue: 'postgres', perSubmission: 20 },
+};
 
 async function main(): Promise<void> {
   if (
-    !(letters >= 200 && letters % 20 === 0 && rounds >= 1 && workers >= 1 && warmUp >= 0 && warmUp % 20 === 0)
+    !(
+      letters >= 200 &&
+      letters % 20 === 0 &&
+      rounds >= 1 &&
+      workers >= 1 &&
+      warmUp >= 0 &&
+      warmUp % 20 === 0
+    ) ||
+    !wanted.every((name) => name in known)
   ) {
     throw new ExpectedError(`Usage: ${usage}`);
   }
@@ -51,7 +67,7 @@ async function main(): Promise<void> {
     atEnd(() => postgres.close());
     const redis = findRedis() ? await startRedis(folder) : undefined;
     if (redis) atEnd(() => redis.close());
-    else say('redis-server is not installed: only the embedded default is measured.');
+    else say('redis-server is not installed: only what needs none is measured.');
 
     const appKey = `1:${randomBytes(32).toString('base64')}`;
     const vault = createVault(readMasterKeys(appKey) ?? []);
@@ -63,12 +79,9 @@ async function main(): Promise<void> {
 
 /** The yardstick and each variant, round by round, so that what disturbs the machine disturbs all of them. */
 async function takeTurns(setting: Setting, texts: string): Promise<void> {
-  const variants: Variant[] = [
-    ...(setting.redis
-      ? [{ queue: 'redis', perSubmission: 20 } as const, { queue: 'redis', perSubmission: 1 } as const]
-      : []),
-    { queue: 'postgres', perSubmission: 20 },
-  ];
+  const variants = wanted
+    .map((name) => known[name] as Variant)
+    .filter(({ queue }) => queue === 'postgres' || setting.redis);
   const yardstick: Result[] = [];
   const outspoken = variants.map((variant) => ({ variant, results: [] as (Result & Shares)[] }));
   for (let round = 1; round <= rounds; round += 1) {

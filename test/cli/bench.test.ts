@@ -59,6 +59,7 @@ describe.each([
       ['--rounds', '0'],
       ['--workers', '0'],
       ['--warm-up', '7'],
+      ['--variants', 'mongo20'],
       ['--fast'],
       ['400'],
     ],
