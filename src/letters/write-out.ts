@@ -12,7 +12,7 @@ type Parts = { vault: Vault; wordings: Wordings; mailDomain: string };
 const textsKept = 400;
 
 /** For how long what a person said stays open for their other letters, which go out together; in milliseconds. */
-const openFor = 1000;
+const staysOpen = 1000;
 
 export type WriteOut = (bundle: BundleRow, letter: Claimed) => Promise<{ message: Buffer; from: string }>;
 
@@ -30,7 +30,7 @@ export function createWriter({ vault, wordings, mailDomain }: Parts): WriteOut {
     let said = opened.get(person);
     if (!said) {
       said = openSaid(vault, letter);
-      if (opened.size === 0) setTimeout(() => opened.clear(), openFor).unref();
+      if (opened.size === 0) setTimeout(() => opened.clear(), staysOpen).unref();
       opened.set(person, said);
     }
     return said;
