@@ -3,10 +3,10 @@ import { rm } from 'node:fs/promises';
 import { readMasterKeys } from '../src/config.ts';
 import { startPostgres } from '../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
+import { type AtEnd, runWithEndings } from '../src/endings.ts';
 import { ExpectedError } from '../src/expected.ts';
 import { readOptions } from '../src/options.ts';
 import { createVault } from '../src/people/vault.ts';
-import { withEndings } from './endings.ts';
 import {
   measure,
   measureYardstick,
@@ -46,7 +46,7 @@ const known: Record<string, Variant> = {
   postgres20: { queue: 'postgres', perSubmission: 20 },
 };
 
-async function main(): Promise<void> {
+async function main(atEnd: AtEnd): Promise<void> {
   if (
     !(
       letters >= 200 &&
@@ -60,21 +60,19 @@ async function main(): Promise<void> {
   ) {
     throw new ExpectedError(`Usage: ${usage}`);
   }
-  await withEndings(async (atEnd) => {
-    const folder = await makeTemporaryFolder('bench');
-    atEnd(() => rm(folder, { recursive: true, force: true }));
-    const postgres = await startPostgres(folder);
-    atEnd(() => postgres.close());
-    const redis = findRedis() ? await startRedis(folder) : undefined;
-    if (redis) atEnd(() => redis.close());
-    else say('redis-server is not installed: only what needs none is measured.');
+  const folder = await makeTemporaryFolder('bench');
+  atEnd(() => rm(folder, { recursive: true, force: true }));
+  const postgres = await startPostgres(folder);
+  atEnd(() => postgres.close());
+  const redis = findRedis() ? await startRedis(folder) : undefined;
+  if (redis) atEnd(() => redis.close());
+  else say('redis-server is not installed: only what needs none is measured.');
 
-    const appKey = `1:${randomBytes(32).toString('base64')}`;
-    const vault = createVault(readMasterKeys(appKey) ?? []);
-    await prepareTemplate(postgres.url, vault);
-    const texts = await writeTexts(postgres.url, folder);
-    await takeTurns({ letters, warmUp, workers, folder, appKey, vault, postgres, redis, atEnd }, texts);
-  });
+  const appKey = `1:${randomBytes(32).toString('base64')}`;
+  const vault = createVault(readMasterKeys(appKey) ?? []);
+  await prepareTemplate(postgres.url, vault);
+  const texts = await writeTexts(postgres.url, folder);
+  await takeTurns({ letters, warmUp, workers, folder, appKey, vault, postgres, redis, atEnd }, texts);
 }
 
 /** The yardstick and each variant, round by round, so that what disturbs the machine disturbs all of them. */
@@ -100,7 +98,4 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error instanceof ExpectedError ? error.message : error.stack}\n`);
-  process.exitCode = 1;
-});
+await runWithEndings(main);

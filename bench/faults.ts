@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { readMasterKeys } from '../src/config.ts';
 import { databaseOf } from '../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../src/embedded/temporary-folder.ts';
+import { type AtEnd, runWithEndings } from '../src/endings.ts';
 import { ExpectedError } from '../src/expected.ts';
 import { readOptions } from '../src/options.ts';
 import { createVault } from '../src/people/vault.ts';
-import { withEndings } from './endings.ts';
 import { mailDomain, prepareCampaign, startWriting } from './faults/campaign.ts';
 import { startFlow } from './faults/flow.ts';
 import { openJournal } from './faults/journal.ts';
@@ -39,22 +39,19 @@ const workerCount = 3;
 /** How long letters may take to come to their end once nothing is broken any more, in milliseconds. */
 const patience = 240_000;
 
-async function main(): Promise<void> {
+async function main(atEnd: AtEnd): Promise<void> {
   if (![letters, faults, seed].every(Number.isSafeInteger) || letters < 1 || faults < 0) {
     throw new ExpectedError(`Usage: ${usage}`);
   }
-  await withEndings(async (atEnd) => {
-    const folder = await makeTemporaryFolder('faults');
-    atEnd(() => rm(folder, { recursive: true, force: true }));
-    const run = await runIn(folder, atEnd);
-    process.stdout.write(`${values.json ? summary(run) : report(run)}\n`);
-    for (const problem of misses(run)) say(`Missed: ${problem}.`);
-    if (misses(run).length > 0) process.exitCode = 1;
-  });
+  const folder = await makeTemporaryFolder('faults');
+  atEnd(() => rm(folder, { recursive: true, force: true }));
+  const run = await runIn(folder, atEnd);
+  process.stdout.write(`${values.json ? summary(run) : report(run)}\n`);
+  for (const problem of misses(run)) say(`Missed: ${problem}.`);
+  if (misses(run).length > 0) process.exitCode = 1;
 }
 
-/** @param atEnd is told how to end what was begun */
-async function runIn(folder: string, atEnd: (end: () => Promise<unknown>) => void): Promise<Run> {
+async function runIn(folder: string, atEnd: AtEnd): Promise<Run> {
   const started = performance.now();
   const random = seeded(seed);
   const appKey = `1:${createHash('sha256').update(`faults ${seed}`).digest('base64')}`;
@@ -178,7 +175,4 @@ function say(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
-main().catch((error) => {
-  process.stderr.write(`${error instanceof ExpectedError ? error.message : error.stack}\n`);
-  process.exitCode = 1;
-});
+await runWithEndings(main);

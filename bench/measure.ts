@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { databaseOf, type EmbeddedPostgres } from '../src/embedded/postgres.ts';
+import type { AtEnd } from '../src/endings.ts';
 import { sameMailbox } from '../src/people/address.ts';
 import { keyedHash, type Vault } from '../src/people/vault.ts';
 import { cpuOfTree } from './cpu.ts';
@@ -27,8 +28,7 @@ export type Setting = {
   vault: Vault;
   postgres: EmbeddedPostgres;
   redis?: Awaited<ReturnType<typeof startRedis>>;
-  /** Is told how to end what was begun. */
-  atEnd(end: () => Promise<unknown>): void;
+  atEnd: AtEnd;
 };
 
 const here = fileURLToPath(new URL('.', import.meta.url));

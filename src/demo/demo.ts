@@ -1,3 +1,4 @@
+import { type AtEnd, runWithEndings } from '../endings.ts';
 import { ExpectedError } from '../expected.ts';
 import { readOptions } from '../options.ts';
 import { startDemoInstance } from './instance.ts';
@@ -12,29 +13,18 @@ const campaign = '/c/speak-out-for-central';
 const brands = ['hm', 'nike', 'tchibo'];
 const address = 'demo.advocate@mail.example';
 const patience = 30_000;
-let interrupted = false;
 
-async function main(): Promise<void> {
+async function main(atEnd: AtEnd): Promise<void> {
   const started = performance.now();
-  const instance = await startDemoInstance();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      interrupted = true;
-      void instance.stop().then(() => process.exit(130));
-    });
-  }
-  try {
-    say(`An instance of its own is up at ${instance.url}, its data in ${instance.folder}.`);
-    const letters = await walk(new Visitor(instance.url));
-    const seconds = Math.round((performance.now() - started) / 100) / 10;
-    if (json) process.stdout.write(`${JSON.stringify({ letters: letters.map(forJson), seconds })}\n`);
-    else for (const letter of letters) print(letter);
-    const accepted = letters.filter(({ status }) => status === 'accepted').length;
-    say(`${accepted} of ${letters.length} letters were accepted, in ${seconds} seconds.`);
-    if (accepted !== brands.length) process.exitCode = 1;
-  } finally {
-    await instance.stop();
-  }
+  const instance = await startDemoInstance(atEnd);
+  say(`An instance of its own is up at ${instance.url}, its data in ${instance.folder}.`);
+  const letters = await walk(new Visitor(instance.url));
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  if (json) process.stdout.write(`${JSON.stringify({ letters: letters.map(forJson), seconds })}\n`);
+  else for (const letter of letters) print(letter);
+  const accepted = letters.filter(({ status }) => status === 'accepted').length;
+  say(`${accepted} of ${letters.length} letters were accepted, in ${seconds} seconds.`);
+  if (accepted !== brands.length) process.exitCode = 1;
 }
 
 async function walk(visitor: Visitor): Promise<ReceiptLetter[]> {
@@ -110,8 +100,4 @@ function say(line: string): void {
   (json ? process.stderr : process.stdout).write(`${line}\n`);
 }
 
-main().catch((error) => {
-  if (interrupted) return; // its instance is gone
-  process.stderr.write(`${error instanceof ExpectedError ? error.message : error.stack}\n`);
-  process.exitCode = 1;
-});
+await runWithEndings(main);

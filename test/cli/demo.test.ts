@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -145,6 +145,21 @@ describe('npm run demo', () => {
     },
     60_000,
   );
+
+  it('removes what it made when it is stopped before its instance is up', async () => {
+    const temporary = join(folder, 'temporary');
+    await mkdir(temporary);
+    const demo = launch({ ...settings, TMPDIR: temporary }, { script: 'src/demo/demo' });
+    const findData = async () => join(temporary, (await readdir(temporary))[0] ?? '', 'data');
+    const pidFile = async () => readFile(join(await findData(), 'postgres/postmaster.pid'), 'utf8');
+    await until(async () => (await pidFile().catch(() => '')).split('\n')[4], 'a database that has begun');
+    const belongings = await belongingsOf(await findData(), '');
+    demo.child.kill('SIGTERM');
+    expect(await demo.ended).toEqual({ code: 130, signal: null });
+    expect(demo.err()).toBe('');
+    expect(await belongings.left()).toEqual([]);
+    expect(await readdir(temporary)).toEqual([]);
+  }, 60_000);
 
   it('says in one line what it did not understand', async () => {
     const demo = launchNpm('demo', settings, ['--jason']);

@@ -20,6 +20,7 @@ const direction: Record<string, string[]> = {
   'src/root.ts': [],
   'src/options.ts': [],
   'src/expected.ts': [],
+  'src/endings.ts': ['src/expected.ts'],
   'src/time.ts': [],
   'src/variables.ts': [],
   'src/config.ts': ['src/expected.ts', 'src/variables.ts'],
@@ -70,7 +71,7 @@ Object.assign(direction, {
   workers: [...ground, ...domain, 'src/inbound', 'src/context.ts'],
   'src/commands': [...context, 'src/inbound', 'src/context.ts'],
   'src/main.ts': [...ground, 'src/hold', 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
-  'src/demo': [...ground, 'src/options.ts', 'src/embedded'],
+  'src/demo': [...ground, 'src/options.ts', 'src/endings.ts', 'src/embedded'],
 });
 
 /** Libraries that have one home, and the homes. */

@@ -26,8 +26,8 @@ describe('the sources', () => {
       ]);
   });
 
-  it('end the process in the programs only', () => {
-    const programs = /^src\/(main|options|commands\/[a-z]+|demo\/demo|db\/write-schema)\.ts$/;
+  it('end the process in the programs only, and in what they begin and end with', () => {
+    const programs = /^src\/(main|options|endings|commands\/[a-z]+|db\/write-schema)\.ts$/;
     expect(having(/\bprocess\.exit\b/).filter((path) => !programs.test(path))).toEqual([]);
   });
 
