@@ -14,4 +14,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/data/'],
   testTimeout: 120_000,
   maxWorkers: 2,
+  // a process that ran many files is large, and on a busy machine needs more than Jest's half second to go; one that is
+  // there after this does hold something open
+  workerGracefulExitTimeout: 15_000,
 };
