@@ -1,12 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { timelineOn, until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addressOf,
   bringForward,
   gate,
   letOthersPass,
   lettersAmong,
+  lettersTo,
   messageIdOf,
   sentTwice,
   stateCounts,
@@ -14,43 +15,35 @@ import {
   untilStates,
   writeMany,
 } from '../support/letters.ts';
-import { type Action, startSmtp, type TestSmtp } from '../support/smtp.ts';
+import type { Action } from '../support/smtp.ts';
 
 /** Letters of one worker that may be with the mail server at once. */
 const inTheAir = 10;
 const busy = { reply: '421 4.7.0 too many messages, try again later' };
 const putOff = { reply: '450 4.2.0 not now' };
 
-let smtp: TestSmtp;
-let instance: Instance;
+const { smtp, instance } = prepareDelivery({ roles: ['web'] });
 /** How often a letter to hm was offered to the server. */
 let offers: number;
 /** What hm's server says to the next offers; then, to all others. */
 let answers: (Action | undefined)[];
 let answer: Action | undefined;
 
-beforeEach(async () => {
+beforeEach(() => {
   offers = 0;
   answers = [];
   answer = undefined;
-  smtp = await startSmtp();
   smtp.script((moment, { to }) => {
     if (moment !== 'rcpt' || to[0] !== addressOf('hm')) return undefined;
     offers += 1;
     return answers.length > 0 ? answers.shift() : answer;
   });
-  instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
-});
-afterEach(async () => {
-  await instance.close();
-  await smtp.close();
 });
 
 const receivers = () =>
   instance.query<{ domain: string; backoff: number | null }>('select domain, backoff from receiver');
 const makeProbeDue = () => instance.query('update receiver set probe_at = now() where probe_at is not null');
-const arrived = (brand: string) =>
-  lettersAmong(smtp.accepted).filter(({ to }) => to[0] === addressOf(brand)).length;
+const arrived = (brand: string) => lettersTo(brand, smtp.accepted).length;
 const others = ['nike', 'nike', 'nike'];
 
 describe('a host that answers 421', () => {

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { cancelLetters } from '../../src/letters/cancel-letters.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   lettersAmong,
   messageIdOf,
@@ -11,19 +11,9 @@ import {
   writeMany,
 } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 describeOnEachQueue('a cancellation that races with the sending', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue });
 
   it('ends as cancelled or as sent, and says which, a hundred times and more', async () => {
     const told = new Map<string, string>();

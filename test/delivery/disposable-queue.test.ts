@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { gate, lettersAmong, messageIdOf, messageIdsIn, untilStates, writeMany } from '../support/letters.ts';
 import { describeOnEachQueue, jobsIn, readQueue, wipeQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const brands = ['hm', 'inditex', 'nike', 'c-and-a', 'adidas', 'american-eagle', 'asics', 'gap'];
 
 describeOnEachQueue('the queue is disposable', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue });
 
   it('every letter goes out exactly once although the queue is wiped in mid-flight', async () => {
     const held = gate();

@@ -1,6 +1,6 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addCampaign,
   addressOf,
@@ -13,23 +13,13 @@ import {
   writeMany,
 } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** A bundle of a launch, and the letters of one worker that are with the mail server at once. */
 const bundle = 100;
 const inTheAir = 10;
 
 describeOnEachQueue("one person's letter and a launch", (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeEach(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  });
-  afterEach(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue });
 
   /** The server answers nothing from this message on, until the gate is opened. */
   const holdFrom = (message: number) => {

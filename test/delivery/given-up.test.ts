@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lettersOn, timelineOn, until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addressOf,
   bringForward,
@@ -11,19 +11,9 @@ import {
   untilStates,
   writeMany,
 } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery();
 
 const age = (interval: string) =>
   instance.query(`update letter set first_tried_at = now() - $1::text::interval where state = 'deferred'`, [

@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { until } from '../support/advocate.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
   gate,
@@ -17,16 +18,7 @@ import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 const idsAt = (smtp: TestSmtp) => lettersAmong(smtp.handedOver).map(messageIdOf);
 
 describeOnEachQueue('a letter leaves once', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url, roles: ['web'] });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue, roles: ['web'] });
 
   it('although its job was added ten times, and two workers take from the queue', async () => {
     await writeMany(instance, { people: 30, brands: ['hm', 'nike'] });

@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { lettersOn, timelineOn, until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addressOf,
   bringForward,
-  lettersAmong,
+  lettersTo,
   messageIdOf,
   type Writer,
   writeMany,
 } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { type Action, type Moment, startSmtp, type TestSmtp } from '../support/smtp.ts';
+import type { Action, Moment } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
 const host = 'mx.brand.example';
@@ -104,26 +104,19 @@ const withState = (state: string) => cases.filter((one) => one.state === state).
 const underWay = ['ready', 'queued', 'sending'];
 
 describeOnEachQueue('what becomes of a letter', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
+  const { smtp, instance } = prepareDelivery({ queue, shared: true });
   let writer: Writer;
 
   beforeAll(async () => {
-    smtp = await startSmtp();
     smtp.script(
       (moment, { to }) =>
         // an answer to RCPT or later knows whose letter it is
         cases.find(({ brand, at }) => at === moment && to[0] === addressOf(brand))?.does,
     );
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
     [writer] = (await writeMany(instance, { people: 1, brands: cases.map(({ brand }) => brand) })) as [
       Writer,
     ];
     await untilStanding((states) => !states.some((state) => underWay.includes(state)));
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
   });
 
   const receipt = () => instance.visitor().get(writer.receipt);
@@ -136,8 +129,7 @@ describeOnEachQueue('what becomes of a letter', (queue) => {
       'the letters to stand so',
       60_000,
     );
-  const arrivedFor = (brand: string) =>
-    lettersAmong(smtp.handedOver).filter(({ to }) => to[0] === addressOf(brand));
+  const arrivedFor = (brand: string) => lettersTo(brand, smtp.handedOver);
   const triesOf = async (brand: string) => {
     const [row] = await instance.query<{ tries: number }>(
       'select tries from letter join brand on brand.id = brand_id where slug = $1',

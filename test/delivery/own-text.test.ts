@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { simpleParser } from 'mailparser';
 import { lettersOn, writeAndConfirm } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { lettersAmong, messageIdOf, untilAllEnded } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** People who differ in one thing each; those who do not share every word of their letter. */
 const people: Record<string, string | string[]>[] = [
@@ -22,16 +21,7 @@ const people: Record<string, string | string[]>[] = [
 const brands = ['hm', 'nike'];
 
 describeOnEachQueue('letters that are sent together', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue });
 
   it('hold what their own writer said, to the word, and nothing of the others', async () => {
     await instance.query("update contact set health = 'suspended'");

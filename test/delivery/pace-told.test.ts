@@ -1,44 +1,31 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addCampaign,
-  addressOf,
   letOthersPass,
-  lettersAmong,
+  lettersTo,
+  setContact,
   stateCounts,
   untilStates,
   type Writer,
   writeMany,
 } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeEach(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ smtpUrl: smtp.url });
-});
-afterEach(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery();
 
-const setContact = (brand: string, change: string) =>
-  instance.query(`update contact set ${change} from brand where brand.id = brand_id and slug = '${brand}'`);
-const arrived = (brand: string) =>
-  lettersAmong(smtp.accepted).filter(({ to }) => to[0] === addressOf(brand)).length;
+const arrived = (brand: string) => lettersTo(brand, smtp.accepted).length;
 /** Shows that the worker had its turn: letters to somebody else come and go, one after the other. */
 const others = ['nike', 'nike'];
 const receiptOf = async (writers: Writer[], n = 0) =>
   wordsOf(await instance.visitor().get(writers[n]?.receipt ?? ''));
 /** As if so much time had gone by since the contact's last letter. */
 const pass = (brand: string, interval: string) =>
-  setContact(brand, `released_until = released_until - interval '${interval}'`);
+  setContact(instance, brand, `released_until = released_until - interval '${interval}'`);
 describe("a contact's pace", () => {
   it('lets one letter after the other go, and the receipt says so', async () => {
-    await setContact('hm', 'hourly_pace = 4');
+    await setContact(instance, 'hm', 'hourly_pace = 4');
     const writers = await writeMany(instance, { people: 3, brands: ['hm'] });
     await until(async () => arrived('hm') === 1, 'the first letter');
     await letOthersPass(instance, others);
@@ -59,9 +46,9 @@ describe("a contact's pace", () => {
 
   it('is the same for all campaigns that write to it', async () => {
     const [brand = ''] = await addCampaign(instance, 'another');
-    await setContact('hm', 'hourly_pace = 4');
-    await setContact(brand, "health = 'suspended'");
-    await setContact('hm', "health = 'suspended'");
+    await setContact(instance, 'hm', 'hourly_pace = 4');
+    await setContact(instance, brand, "health = 'suspended'");
+    await setContact(instance, 'hm', "health = 'suspended'");
     await instance.query(
       `update campaign_brand set contact_id = (
          select contact.id from contact join brand on brand.id = brand_id where slug = 'hm')
@@ -70,7 +57,7 @@ describe("a contact's pace", () => {
     );
     await writeMany(instance, { people: 2, brands: ['hm'] });
     await writeMany(instance, { people: 2, brands: [brand], campaign: 'another' });
-    await setContact('hm', "health = 'good'");
+    await setContact(instance, 'hm', "health = 'good'");
     await until(async () => arrived('hm') === 1, 'a letter', 30_000);
     await letOthersPass(instance, others);
     expect(arrived('hm')).toBe(1);
@@ -100,7 +87,7 @@ describe("a contact's hours", () => {
      sends_until = date_trunc('minute', now() at time zone 'Asia/Phnom_Penh' + interval '${until}')::time`;
 
   it('are waited for, and the receipt says which they are', async () => {
-    await setContact('hm', hours('2 hours', '6 hours'));
+    await setContact(instance, 'hm', hours('2 hours', '6 hours'));
     const writers = await writeMany(instance, { people: 2, brands: ['hm'] });
     await letOthersPass(instance, others);
     expect(arrived('hm')).toBe(0);
@@ -112,12 +99,12 @@ describe("a contact's hours", () => {
       `the hours in which letters to this brand leave: ${set?.hours} (Asia/Phnom Penh)`,
     );
 
-    await setContact('hm', hours('-2 hours', '2 hours'));
+    await setContact(instance, 'hm', hours('-2 hours', '2 hours'));
     await untilStates(instance, { accepted: 2 + 2 });
   });
 
   it('end, too', async () => {
-    await setContact('hm', hours('-6 hours', '-2 hours'));
+    await setContact(instance, 'hm', hours('-6 hours', '-2 hours'));
     await writeMany(instance, { people: 1, brands: ['hm'] });
     await letOthersPass(instance, others);
     expect(arrived('hm')).toBe(0);

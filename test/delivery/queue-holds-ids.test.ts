@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { confirmationLink, until, writeLetters } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
-import { gate, lettersAmong, stateCounts, untilStates, writeMany } from '../support/letters.ts';
+import { prepareDelivery } from '../support/delivery.ts';
+import { gate, lettersAmong, untilStates, writeMany } from '../support/letters.ts';
 import { describeOnEachQueue, jobsIn, readQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const person = (n: number) => `planted-person-${n}@mailbox.example`;
 const planted = {
@@ -15,15 +14,12 @@ const planted = {
 const people = [0, 1, 2, 3, 4, 5];
 
 describeOnEachQueue('what lies in the queue', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
+  const { smtp, instance } = prepareDelivery({ queue, shared: true });
   /** The queue while notices wait, and while letters do. */
   let withNotices: string[];
   let withLetters: string[];
 
   beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
     const first = gate();
     smtp.script((moment) => (moment === 'dot' ? { until: first.opened } : undefined));
     for (const n of people) {
@@ -41,13 +37,9 @@ describeOnEachQueue('what lies in the queue', (queue) => {
     smtp.script((moment) => (moment === 'dot' ? { until: second.opened } : undefined));
     for (const link of links) expect((await instance.visitor().post(link)).status).toBe(303);
     await writeMany(instance, { people: 60, brands: ['hm', 'nike', 'puma', 'gap', 'asics'] });
-    await until(async () => (await stateCounts(instance)).queued === 318 - 10, 'letters in the queue');
+    await untilStates(instance, { sending: 10, queued: 318 - 10 });
     withLetters = await until(() => jobs('bundles', 5), 'jobs of bundles');
     second.open();
-  }, 60_000);
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
   });
 
   it('is ids: nothing that a person said, and nothing that leads to them, to a letter or to a brand', async () => {

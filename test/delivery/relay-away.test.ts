@@ -1,34 +1,25 @@
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { beforeEach, expect, it } from '@jest/globals';
 import { mailFor, until, writeLetters } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { bringForward, sentTwice, stateCounts, writeMany } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const brands = ['hm', 'nike', 'puma', 'gap'];
 const letters = 400;
 
 describeOnEachQueue('a relay that is away', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
+  const { smtp, instance } = prepareDelivery({ queue });
   /** How often the relay was left alone for a while, and then tried. */
   let lulls = 0;
-  beforeEach(async () => {
+  beforeEach(() => {
     lulls = 0;
     let last = Date.now();
-    smtp = await startSmtp({
-      script: (moment) => {
-        if (moment !== 'connect') return undefined;
-        if (Date.now() - last > 500) lulls += 1;
-        last = Date.now();
-        return { cut: 'rst' };
-      },
+    smtp.script((moment) => {
+      if (moment !== 'connect') return undefined;
+      if (Date.now() - last > 500) lulls += 1;
+      last = Date.now();
+      return { cut: 'rst' };
     });
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  }, 60_000);
-  afterEach(async () => {
-    await instance.close();
-    await smtp.close();
   });
   const triedLetters = async () => {
     const [row] = await instance.query<{ n: number }>(

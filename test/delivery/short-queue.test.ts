@@ -1,25 +1,15 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { addCampaign, gate, sentTwice, stateCounts, untilStates, writeMany } from '../support/letters.ts';
 import { describeOnEachQueue, jobsIn, readQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** How many bundles may be on their way, and how many letters one holds. */
 const most = { bundles: 40, letters: 100 };
 
 describeOnEachQueue('the queue stays short', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ queue });
 
   it('while 5,000 letters wait, and while they leave', async () => {
     const brands = await addCampaign(instance, 'launch', 10);

@@ -1,92 +1,78 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { statement } from '../../src/db/database.ts';
 import { lettersOn, timelineOn, until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { type Delivery, prepareDelivery } from '../support/delivery.ts';
+import type { Instance } from '../support/instance.ts';
 import {
   addCampaign,
   addressOf,
   gate,
-  lettersAmong,
+  lettersTo,
   messageIdOf,
   sentTwice,
+  setContact,
   stateCounts,
   statesOf,
   untilStates,
   writeMany,
 } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** Letters of one worker that may be with the mail server at once. */
 const inTheAir = 10;
 
-let smtp: TestSmtp;
-let instance: Instance;
-const start = async (queue: { redisUrl?: string } = {}) => {
-  smtp = await startSmtp();
-  instance = await startInstance({ ...queue, smtpUrl: smtp.url });
-};
-const stop = async () => {
-  await instance.close();
-  await smtp.close();
-};
-const setCampaign = (state: string) =>
-  instance.query('update campaign set state = $1::campaign_state', [state]);
-const setContact = (brand: string, change: string) =>
-  instance.query(`update contact set ${change} from brand where brand.id = brand_id and slug = '${brand}'`);
-const arrived = (brand: string) =>
-  lettersAmong(smtp.handedOver).filter(({ to }) => to[0] === addressOf(brand));
 /** Writes letters to a brand, and waits until ten of them are with its server, which holds its answers back. */
-const fillTheAir = async (brand: string, people: number) => {
+const fillTheAir = async ({ smtp, instance }: Delivery, brand: string, people: number) => {
   const held = gate();
   smtp.script((moment, { to }) =>
     moment === 'dot' && to[0] === addressOf(brand) ? { until: held.opened } : undefined,
   );
   const writers = await writeMany(instance, { people, brands: [brand] });
-  await until(async () => arrived(brand).length === inTheAir, 'ten letters in the air');
+  await until(async () => lettersTo(brand, smtp.handedOver).length === inTheAir, 'ten letters in the air');
   await untilStates(instance, { sending: inTheAir, queued: people - inTheAir });
   return { held, writers };
 };
 /** Shows that the worker had its turn: a letter to someone else comes and goes. */
-const letAnotherLetterPass = async (brand: string, campaign?: string) => {
+const letAnotherLetterPass = async (instance: Instance, brand: string, campaign?: string) => {
   const before = (await stateCounts(instance)).accepted ?? 0;
   await writeMany(instance, { people: 1, brands: [brand], campaign });
   await until(async () => ((await stateCounts(instance)).accepted ?? 0) > before, 'another letter');
 };
 
 describeOnEachQueue('letters that wait in the queue', (queue) => {
-  beforeEach(() => start(queue()));
-  afterEach(stop);
+  const delivery = prepareDelivery({ queue });
+  const { smtp, instance } = delivery;
+  const arrived = () => lettersTo('hm', smtp.handedOver);
 
   it('stop when their campaign is paused, all but those in the air, and go on afterwards', async () => {
     const other = await addCampaign(instance, 'another');
-    const { held } = await fillTheAir('hm', 60);
+    const { held } = await fillTheAir(delivery, 'hm', 60);
     await instance.query(`update campaign set state = 'paused' where slug <> 'another'`);
     held.open();
     await untilStates(instance, { accepted: inTheAir, ready: 60 - inTheAir });
-    await letAnotherLetterPass(other[0] as string, 'another');
-    expect(arrived('hm')).toHaveLength(inTheAir);
+    await letAnotherLetterPass(instance, other[0] as string, 'another');
+    expect(arrived()).toHaveLength(inTheAir);
 
-    await setCampaign('open');
+    await instance.query("update campaign set state = 'open'");
     await untilStates(instance, { accepted: 61 });
     expect(sentTwice(smtp)).toEqual([]);
   });
 
   it('stop when their contact is suspended, all but those in the air, and go on afterwards', async () => {
-    const { held } = await fillTheAir('hm', 60);
-    await setContact('hm', "health = 'suspended'");
+    const { held } = await fillTheAir(delivery, 'hm', 60);
+    await setContact(instance, 'hm', "health = 'suspended'");
     held.open();
     await untilStates(instance, { accepted: inTheAir, ready: 60 - inTheAir });
-    await letAnotherLetterPass('nike');
-    expect(arrived('hm')).toHaveLength(inTheAir);
+    await letAnotherLetterPass(instance, 'nike');
+    expect(arrived()).toHaveLength(inTheAir);
 
-    await setContact('hm', "health = 'good'");
+    await setContact(instance, 'hm', "health = 'good'");
     await untilStates(instance, { accepted: 61 });
     expect(sentTwice(smtp)).toEqual([]);
   });
 
   it('are not sent when their writer takes them back', async () => {
-    const { held, writers } = await fillTheAir('hm', 30);
+    const { held, writers } = await fillTheAir(delivery, 'hm', 30);
     const visitor = instance.visitor();
     const receipts = await Promise.all(writers.map(({ receipt }) => visitor.get(receipt)));
     const at = receipts.findIndex((page) => lettersOn(page)[0]?.state === 'queued');
@@ -101,14 +87,13 @@ describeOnEachQueue('letters that wait in the queue', (queue) => {
     expect(timelineOn(page, 'hm').map(({ type }) => type)).toEqual([
       ...['drafted', 'confirmed', 'released', 'cancelled'],
     ]);
-    expect(arrived('hm').map((letter) => messageIdOf(letter).split('@')[0])).not.toContain(handle);
-    expect(arrived('hm')).toHaveLength(29);
+    expect(arrived().map((letter) => messageIdOf(letter).split('@')[0])).not.toContain(handle);
+    expect(arrived()).toHaveLength(29);
   });
 });
 
 describe('letters that may not leave yet', () => {
-  beforeEach(() => start());
-  afterEach(stop);
+  const { smtp, instance } = prepareDelivery();
 
   it.each([
     ['their campaign is paused', "update campaign set state = 'paused' where slug = 'asking'"],
@@ -129,23 +114,23 @@ describe('letters that may not leave yet', () => {
       await transaction.rows(statement("update contact set health = 'good' where id = $1"), id);
       await transaction.rows(statement(forbid), forbid.includes('$1') ? id : []);
     });
-    await letAnotherLetterPass('nike');
-    await letAnotherLetterPass('puma');
-    expect(arrived(brand)).toEqual([]);
+    await letAnotherLetterPass(instance, 'nike');
+    await letAnotherLetterPass(instance, 'puma');
+    expect(lettersTo(brand, smtp.handedOver)).toEqual([]);
     expect(await stateCounts(instance)).toEqual({ ready: 3, accepted: 2 });
 
     await instance.query("update campaign set state = 'open'");
     await instance.query("update contact set health = 'good', kind = 'email' where id = $1", id);
     await untilStates(instance, { accepted: 5 });
-    expect(arrived(brand)).toHaveLength(3);
+    expect(lettersTo(brand, smtp.handedOver)).toHaveLength(3);
   });
 
   it('go out after their campaign closed, if they were confirmed while it was open', async () => {
-    await setContact('hm', "health = 'suspended'");
+    await setContact(instance, 'hm', "health = 'suspended'");
     const [writer] = await writeMany(instance, { people: 1, brands: ['hm'] });
-    await letAnotherLetterPass('nike');
+    await letAnotherLetterPass(instance, 'nike');
     await instance.query("update campaign set state = 'closed', fingerprint_key = null, key_version = null");
-    await setContact('hm', "health = 'good'");
+    await setContact(instance, 'hm', "health = 'good'");
     await untilStates(instance, { accepted: 2 });
     if (writer) expect(await statesOf(instance, writer)).toEqual({ hm: 'accepted' });
   });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 import { simpleParser } from 'mailparser';
 import { until, writeAndConfirm } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addCampaign,
   addressOf,
@@ -12,20 +12,17 @@ import {
   writeMany,
 } from '../support/letters.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { type Caught, startSmtp, type TestSmtp } from '../support/smtp.ts';
+import type { Caught } from '../support/smtp.ts';
 
 const address = 'mara.planted-address@mailbox.example';
 const brands = ['hm', 'nike', 'tchibo'];
 
 describeOnEachQueue('what a letter carries', (queue) => {
-  let smtp: TestSmtp;
-  let instance: Instance;
+  const { smtp, instance } = prepareDelivery({ queue, shared: true });
   let letters: Caught[];
   let notices: Caught[];
 
   beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ ...queue(), smtpUrl: smtp.url });
     await writeAndConfirm(smtp, instance.visitor(), {
       brand: brands,
       email: address,
@@ -37,10 +34,6 @@ describeOnEachQueue('what a letter carries', (queue) => {
     await untilAllEnded(instance); // a message arrives a moment before that is recorded
     letters = lettersAmong(smtp.accepted);
     notices = smtp.accepted.filter((message) => !letters.includes(message));
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
   });
 
   const untilArrived = (count: number) =>

@@ -89,6 +89,15 @@ export async function addCampaign({ context, query }: Instance, slug: string, br
   return slugs;
 }
 
+/** Changes a brand's contact; `change` is what a statement sets. */
+export async function setContact(
+  { query }: Pick<Instance, 'query'>,
+  brand: string,
+  change: string,
+): Promise<void> {
+  await query(`update contact set ${change} from brand where brand.id = brand_id and slug = '${brand}'`);
+}
+
 /** How many letters are in each state. */
 export async function stateCounts(instance: Pick<Instance, 'query'>): Promise<Record<string, number>> {
   const rows = await instance.query<{ state: string; n: number }>(
@@ -173,6 +182,11 @@ export async function statesOf(instance: Instance, writer: Writer): Promise<Reco
 /** The letters among the messages: their Return-Path is a letter's (`b.`), a notice's is not. */
 export function lettersAmong(messages: readonly Caught[]): Caught[] {
   return messages.filter(({ from }) => from.startsWith('b.'));
+}
+
+/** The letters to one brand among the messages. */
+export function lettersTo(brand: string, messages: readonly Caught[]): Caught[] {
+  return lettersAmong(messages).filter(({ to }) => to[0] === addressOf(brand));
 }
 
 export function messageIdOf({ raw }: Pick<Caught, 'raw'>): string {
