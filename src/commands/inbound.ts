@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { field, readFields } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
-import { readMail } from '../inbound/read-mail.ts';
+import { openReaders } from '../inbound/readers.ts';
 import { mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
-import { findRecipient, takesFrom } from '../inbound/recipient.ts';
+import { findRecipient, takesFrom, wantsWords } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
 
 /** What a mail server understands of a program that it pipes mail to (sysexits.h). */
@@ -46,8 +46,14 @@ export const inbound: Command = {
       say(`The mail is larger than ${most / 1024} kilobytes.`);
       return badData;
     }
-    const received = await receiveMail(receiving, { recipient, raw, mail: await readMail(raw), nullSender });
-    return mustComeAgain(received) ? tryLater : ok;
+    const readers = openReaders(log, inboundLimits.reading);
+    try {
+      const reading = await readers.read(raw, { nullSender, wantsWords: wantsWords(recipient) });
+      const received = reading && (await receiveMail(receiving, { recipient, raw, reading }));
+      return !received || mustComeAgain(received) ? tryLater : ok;
+    } finally {
+      await readers.close();
+    }
   },
 };
 

@@ -20,6 +20,8 @@ export type InboundLimits = {
   silence: number;
   /** How long one connection may last, in milliseconds. */
   session: number;
+  /** Threads that read mail, how long one mail may take there in milliseconds, and the memory of each in megabytes. */
+  reading: { threads: number; longest: number; memory: number };
 };
 
 const minute = 60_000;
@@ -34,6 +36,8 @@ export const inboundLimits: InboundLimits = {
   perMinute: { connections: 600, messages: 3000, strangers: 60 },
   silence: 5 * minute,
   session: 30 * minute,
+  // Fifty mails that take this long are through before a client that waits for its answer is taken for a silent one.
+  reading: { threads: 2, longest: 10_000, memory: 128 },
 };
 
 /** How large a message to this address may be. */

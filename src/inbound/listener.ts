@@ -55,6 +55,7 @@ export async function startInbound(
       clearInterval(sessions);
       renewal.stop();
       await new Promise<void>((resolve) => server.close(() => resolve()));
+      await reception.close();
       log.info('the inbound listener is down');
     },
   };

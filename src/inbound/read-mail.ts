@@ -90,6 +90,7 @@ export function digestOf(raw: Buffer): Buffer {
 }
 
 const [lf, cr] = [0x0a, 0x0d];
+const blanks = new Set([lf, 0x20, 0x09]);
 
 /** The same text with every line break as LF, and none at its end: mail systems change both on the way. */
 function plainLines(text: Buffer): Buffer {
@@ -101,6 +102,6 @@ function plainLines(text: Buffer): Buffer {
     plain[length] = byte === cr ? lf : byte;
     length += 1;
   }
-  while (length > 0 && [lf, 0x20, 0x09].includes(plain[length - 1] ?? 0)) length -= 1;
+  while (length > 0 && blanks.has(plain[length - 1] as number)) length -= 1;
   return plain.subarray(0, length);
 }

@@ -3,12 +3,10 @@ import type { Database } from '../db/database.ts';
 import { handleOf, readReturnPath } from '../letters/alias.ts';
 import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
-import { classify } from './classify.ts';
 import { type Penned, type PenReason, putIntoPen } from './pen.ts';
-import { digestOf, type Mail } from './read-mail.ts';
+import type { Reading } from './read-incoming.ts';
 import type { Recipient } from './recipient.ts';
 import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
-import type { Facts } from './rule.ts';
 import { type Answered, takeAnswer } from './take-answer.ts';
 import { takeReply } from './take-reply.ts';
 import { takeReturn } from './take-return.ts';
@@ -16,8 +14,8 @@ import type { Report, Verdict } from './verdict.ts';
 
 export type Receiving = { database: Database; vault: Vault; log: Logger; mailDomain: string };
 
-/** One mail for one address of ours. `mail`: as it was read; undefined when it could not be. */
-export type Incoming = { recipient: Recipient; raw: Buffer; mail: Mail | undefined } & Facts;
+/** One mail for one address of ours, as it came and as it was read. */
+export type Incoming = { recipient: Recipient; raw: Buffer; reading: Reading };
 
 /** What became of it. */
 export type Received = Recorded | Penned | Answered | Awaited<ReturnType<typeof takeReturn>>;
@@ -33,25 +31,22 @@ export function mustComeAgain({ kind }: Received): boolean {
  */
 const overtaking = 5000;
 
-/** Takes a mail that came back: tells what it is, and writes down what it says. Coming twice, it counts once. */
+/** Takes a mail that came back, and writes down what it says. Coming twice, it counts once. */
 export async function receiveMail(receiving: Receiving, incoming: Incoming): Promise<Received> {
   const deadline = performance.now() + overtaking;
-  const { mail } = incoming;
-  const verdict: Verdict = mail ? classify(mail, incoming) : { kind: 'unclear', reason: 'unreadable' };
   for (;;) {
-    const received = await file(receiving, incoming, verdict);
+    const received = await file(receiving, incoming);
     if (received.kind !== 'too early' || performance.now() > deadline) {
-      logReceived(receiving, verdict, received);
+      logReceived(receiving, incoming.reading.verdict, received);
       return received;
     }
     await sleep(100);
   }
 }
 
-async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict): Promise<Received> {
-  const { recipient, raw, mail } = incoming;
+async function file(receiving: Receiving, { recipient, raw, reading }: Incoming): Promise<Received> {
+  const { digest, verdict } = reading;
   const handle = 'handle' in recipient ? recipient.handle : undefined;
-  const digest = digestOf(raw);
   const pen = (reason: PenReason) => putIntoPen(receiving, { reason, raw, digest, handle });
   const record = async (about: string, topic: Topic, told?: Told): Promise<Received> => {
     const { mailDomain, database } = receiving;
@@ -69,14 +64,13 @@ async function file(receiving: Receiving, incoming: Incoming, verdict: Verdict):
     // what comes to these may hold an advocate's address: no person shall read it
     const { reply } = recipient;
     return recipient.kind === 'answer alias'
-      ? takeAnswer(receiving, { raw, digest, verdict, reply })
+      ? takeAnswer(receiving, reply, reading)
       : takeReturn(receiving.database, reply, verdict);
   }
   if (!('handle' in recipient)) return pen(recipient.kind);
-  if (verdict.kind === 'unclear' || !mail) return pen('reason' in verdict ? verdict.reason : 'unreadable');
+  if (verdict.kind === 'unclear') return pen(verdict.reason);
   if (verdict.kind === 'reply' || verdict.kind === 'automatic reply') {
-    const automatic = verdict.kind === 'automatic reply';
-    const taken = await takeReply(receiving, { handle: recipient.handle, mail, raw, digest, automatic });
+    const taken = await takeReply(receiving, { handle: recipient.handle, raw, reading });
     return taken.kind === 'impossible' ? pen('impossible') : taken;
   }
   if (verdict.kind !== 'report' || recipient.kind !== 'return path') return pen('unsigned address');

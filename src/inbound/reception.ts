@@ -2,9 +2,9 @@ import type { SMTPServerAddress, SMTPServerSession } from 'smtp-server';
 import type { Context } from '../context.ts';
 import { isConnectionLoss } from '../db/database.ts';
 import { createRates, type InboundLimits, mostBytes, network } from './limits.ts';
-import { readMail } from './read-mail.ts';
+import { openReaders } from './readers.ts';
 import { mustComeAgain, receiveMail } from './receive-mail.ts';
-import { findRecipient, type Recipient, takesFrom } from './recipient.ts';
+import { findRecipient, type Recipient, takesFrom, wantsWords } from './recipient.ts';
 import type { Facts } from './rule.ts';
 
 /** What the listener answers with, beside its words: an SMTP reply code. */
@@ -24,6 +24,7 @@ export type Reception = ReturnType<typeof createReception>;
 export function createReception(context: Context, limits: InboundLimits) {
   const { database, vault, log, config } = context;
   const receiving = { database, vault, log, mailDomain: config.mailDomain };
+  const readers = openReaders(log, limits.reading);
   const rates = createRates(limits.perMinute);
   const since = new Map<string, { client: string; at: number }>();
   const found = new WeakMap<SMTPServerAddress, Recipient>();
@@ -67,11 +68,11 @@ export function createReception(context: Context, limits: InboundLimits) {
       });
       if (recipients.some((recipient) => raw.length > mostBytes(recipient, limits)))
         throw new Answer(552, 'this is too large for such an address');
-      const mail = await readMail(raw);
+      const asked = { ...factsOf(envelope), wantsWords: recipients.some(wantsWords) };
+      const reading = await orLater(readers.read(raw, asked));
+      if (!reading) throw new Answer(421, 'this server is going down, please come again');
       for (const recipient of recipients) {
-        const received = await orLater(
-          receiveMail(receiving, { recipient, raw, mail, ...factsOf(envelope) }),
-        );
+        const received = await orLater(receiveMail(receiving, { recipient, raw, reading }));
         if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
       }
     },
@@ -83,6 +84,10 @@ export function createReception(context: Context, limits: InboundLimits) {
     isOld({ id }: Pick<Session, 'id'>): boolean {
       const session = since.get(id);
       return session !== undefined && performance.now() - session.at > limits.session;
+    },
+
+    close(): Promise<void> {
+      return readers.close();
     },
   };
 }

@@ -18,6 +18,11 @@ export function takesFrom({ kind }: Recipient, { nullSender }: Facts): boolean {
   return kind !== 'notices' || nullSender;
 }
 
+/** Whether what somebody writes is kept there, or may become an answer. */
+export function wantsWords({ kind }: Recipient): boolean {
+  return kind === 'return path' || kind === 'reply alias' || kind === 'answer alias';
+}
+
 const ourDomains =
   'select $2::text as domain union select mail_domain from campaign where mail_domain is not null';
 

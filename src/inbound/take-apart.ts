@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type ParsedMail, type SimpleParserOptions, simpleParser } from 'mailparser';
 
 /**
@@ -7,20 +6,11 @@ import { type ParsedMail, type SimpleParserOptions, simpleParser } from 'mailpar
  */
 export const mostLookedAt = 128 * 1024;
 
-/** After so many milliseconds the next mail has its turn, should one never come to its end. */
-const longest = 60_000;
-
-let turn: Promise<unknown> = Promise.resolve();
-
 /**
- * Takes a mail apart (MIME), one after the other: five megabytes of line breaks take a second and hundreds of
- * megabytes of memory, and anybody may bring fifty of them at once.
+ * Takes a mail apart (MIME). Five megabytes of line breaks take seconds and hundreds of megabytes of memory.
  *
  * @throws Error on what cannot be taken apart
  */
 export function takeApart(raw: Buffer, options: SimpleParserOptions): Promise<ParsedMail> {
-  const parsed = turn.then(() => simpleParser(raw, { ...options, maxHeadSize: mostLookedAt }));
-  const ended = () => {}; // and nothing of it is held on to by those who wait
-  turn = Promise.race([parsed.then(ended, ended), sleep(longest, undefined, { ref: false })]);
-  return parsed;
+  return simpleParser(raw, { ...options, maxHeadSize: mostLookedAt });
 }

@@ -1,13 +1,12 @@
 import { keepReply } from '../replies/keep-reply.ts';
 import { type Penned, putIntoPen } from './pen.ts';
-import type { Mail } from './read-mail.ts';
-import { readReply } from './read-reply.ts';
+import type { Reading } from './read-incoming.ts';
 import type { Receiving } from './receive-mail.ts';
 import { isOurDomain } from './recipient.ts';
 import { type Recorded, recordNews } from './record-news.ts';
 
-/** A mail that was written to a letter's address. `automatic`: by a machine. */
-export type Reply = { handle: string; mail: Mail; raw: Buffer; digest: Buffer; automatic: boolean };
+/** A mail that was written to a letter's address, by a person or by a machine. */
+export type Reply = { handle: string; raw: Buffer; reading: Reading };
 
 /**
  * Takes an answer to a letter: it is kept for the advocate, told on the letter's page, and passed on by a worker,
@@ -15,10 +14,10 @@ export type Reply = { handle: string; mail: Mail; raw: Buffer; digest: Buffer; a
  */
 export async function takeReply(receiving: Receiving, reply: Reply): Promise<Recorded | Penned> {
   const { database, vault, mailDomain } = receiving;
-  const { handle, raw, digest, mail } = reply;
-  const written = await readReply(raw);
+  const { handle, raw, reading } = reply;
+  const { digest, verdict, written } = reading;
   if (!written) return putIntoPen(receiving, { reason: 'unreadable', raw, digest, handle });
-  const automatic = reply.automatic || (await isFromUs(receiving, mail));
+  const automatic = verdict.kind === 'automatic reply' || (await isFromUs(receiving, reading));
   const topic = automatic ? 'auto_replied' : 'replied';
   try {
     return await recordNews(
@@ -44,7 +43,7 @@ export async function takeReply(receiving: Receiving, reply: Reply): Promise<Rec
 class PenIsFull extends Error {}
 
 /** Our own mail that comes round to us: some programs that forward mail drop the mark that it carries. */
-async function isFromUs({ database, mailDomain }: Receiving, { from }: Mail): Promise<boolean> {
+async function isFromUs({ database, mailDomain }: Receiving, { from }: Reading): Promise<boolean> {
   const domain = from.slice(from.lastIndexOf('@') + 1);
   return isOurDomain(database, domain, mailDomain);
 }
