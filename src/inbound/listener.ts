@@ -73,12 +73,15 @@ function answer<Args extends unknown[]>(work: (...args: Args) => void | Promise<
 
 /** The whole message; undefined when it is too large, which smtp-server says by itself. */
 async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) {
-    if (stream.sizeExceeded) chunks.length = 0;
-    else chunks.push(chunk as Buffer);
+  let mail = Buffer.allocUnsafe(64 * 1024);
+  let length = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (stream.sizeExceeded) continue;
+    // copied: a mail full of dots comes in pieces of a few bytes, a million of them
+    if (length + chunk.length > mail.length) mail = Buffer.concat([mail], 2 * mail.length + chunk.length);
+    length += chunk.copy(mail, length);
   }
-  return stream.sizeExceeded ? undefined : Buffer.concat(chunks);
+  return stream.sizeExceeded ? undefined : mail.subarray(0, length);
 }
 
 /** A client that says a word now and then would stay for ever. */
