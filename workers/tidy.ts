@@ -55,7 +55,7 @@ export function startTidying(
         log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
       for (const contact of await newlySuspended(database))
         log.warn(
-          { contact: contact.id, failures: contact.failures },
+          { contact: contact.id, failures: contact.failures, refusals: contact.refusals },
           'a contact is suspended: its letters wait',
         );
       await addBundles(queues, untaken);

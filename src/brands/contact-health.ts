@@ -26,6 +26,31 @@ export function countFailures({ name, failed }: { name: string; failed: string }
   )`;
 }
 
+/**
+ * The SQL that counts letters which a mail server refused at once, and suspends the contact when they are too many in a
+ * row: part of a `with` list. A letter that is taken ends the row. What came back afterwards is counted apart, since a
+ * relay takes letters that come back.
+ *
+ * @param recorded rows with the columns `contact_id, state, code`; without a code it was we who found that a letter
+ *   cannot be sent
+ */
+export function countRefusals({ name, recorded }: { name: string; recorded: string }): string {
+  const isTooMany = `not taken and refusals + refused >= ${suspension.failures}`;
+  return `
+  ${name} as (
+    update contact set
+      refusals = case when taken then 0 else least(refusals + refused, 1000) end,
+      health = case when ${isTooMany} then 'suspended' else health end,
+      suspended_at = case when ${isTooMany} and health = 'good' then now() else suspended_at end
+    from (
+      select contact_id, bool_or(state = 'accepted') as taken,
+        (count(*) filter (where state = 'rejected' and code is not null))::int as refused
+      from ${recorded} group by contact_id
+    ) as told
+    where contact.id = told.contact_id and (case when taken then refusals > 0 else refused > 0 end)
+  )`;
+}
+
 /** The SQL that forgets a contact's failures, since a letter was delivered there. `delivered` returns `contact_id`. */
 export function forgetFailures({ name, delivered }: { name: string; delivered: string }): string {
   return `
@@ -35,27 +60,28 @@ export function forgetFailures({ name, delivered }: { name: string; delivered: s
   )`;
 }
 
-const tell = statement<{ id: number; failures: number }>(`
+/** Letters that came back, and letters that were refused at once. */
+type Failed = { id: number; failures: number; refusals: number };
+
+const tell = statement<Failed>(`
   update contact set suspension_told = true
   where health = 'suspended' and not suspension_told
-  returning id, failures`);
+  returning id, failures, refusals`);
 
 /** Contacts that were suspended since the last time somebody asked. */
-export async function newlySuspended(db: Queryable): Promise<{ id: number; failures: number }[]> {
+export async function newlySuspended(db: Queryable): Promise<Failed[]> {
   return db.rows(tell);
 }
 
-type Suspended = {
-  id: number;
+type Suspended = Failed & {
   brand: string;
-  failures: number;
   suspended_at: Date | null;
   /** Letters of its brand that are ready or deferred. */
   waiting: number;
 };
 
 const list = statement<Suspended>(`
-  select contact.id, brand.slug as brand, failures, suspended_at, (
+  select contact.id, brand.slug as brand, failures, refusals, suspended_at, (
     select count(*)::int from waiting_letter
     join campaign_brand on campaign_brand.campaign_id = waiting_letter.campaign_id
       and campaign_brand.brand_id = waiting_letter.brand_id
@@ -71,7 +97,7 @@ export async function listSuspended(db: Queryable): Promise<Suspended[]> {
 }
 
 const lift = statement<{ id: number }>(`
-  update contact set health = 'good', failures = 0, suspended_at = null, suspension_told = false
+  update contact set health = 'good', failures = 0, refusals = 0, suspended_at = null, suspension_told = false
   where id = $1::bigint and health = 'suspended'
   returning id`);
 

@@ -3,7 +3,7 @@ import { ExpectedError } from '../expected.ts';
 import { misused, readId } from './arguments.ts';
 import type { Command } from './command.ts';
 
-/** Contacts whose letters wait, since too many of them came back. */
+/** Contacts whose letters wait, since too many of them came back or were refused. */
 export const contacts: Command = {
   usage: [
     '  npm run contacts               the suspended ones: id, brand, since when, letters that wait',
@@ -17,8 +17,9 @@ export const contacts: Command = {
       const suspended = await listSuspended(database);
       for (const contact of suspended) {
         const since = contact.suspended_at ? `since ${contact.suspended_at.toISOString()}, ` : '';
-        const came = `${contact.failures} came back in a row`;
-        say(`${contact.id}  ${contact.brand}  ${since}${came}, ${contact.waiting} wait`);
+        const refused = contact.refusals > 0 ? `${contact.refusals} were refused in a row, ` : '';
+        const came = contact.failures > 0 || refused === '' ? `${contact.failures} came back in a row, ` : '';
+        say(`${contact.id}  ${contact.brand}  ${since}${came}${refused}${contact.waiting} wait`);
       }
       if (suspended.length === 0) say('No contact is suspended.');
     } else if (what === 'lift' && id && rest.length === 1) {

@@ -151,6 +151,7 @@ create table contact (
   failed_at timestamp with time zone,
   suspended_at timestamp with time zone,
   suspension_told boolean default false not null,
+  refusals smallint default 0 not null,
   constraint contact_pkey PRIMARY KEY (id),
   constraint contact_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint a_real_contact_has_a_source_a_date_and_a_checker CHECK (((address ~~ '%.example'::text) OR ((source_url IS NOT NULL) AND (verified_on IS NOT NULL) AND (verified_by IS NOT NULL)))),
@@ -170,6 +171,7 @@ comment on column contact.failures is 'letters that it refused for good since th
 comment on column contact.failed_at is 'when it refused the last one';
 comment on column contact.suspended_at is 'since when its letters wait';
 comment on column contact.suspension_told is 'the log has said so';
+comment on column contact.refusals is 'letters in a row that a mail server refused at once, none taken between them';
 CREATE TRIGGER contacts_are_kept BEFORE DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION guard_deletion();
 CREATE TRIGGER time_zones_exist BEFORE INSERT OR UPDATE OF time_zone ON public.contact FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION guard_time_zone();
 

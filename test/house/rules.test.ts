@@ -111,7 +111,7 @@ describe('the log', () => {
   /** Ids, counts, codes, times, and our own addresses: nothing that a person typed. A new word here is a decision. */
   const words = [
     ...['letter', 'bundle', 'notice', 'reply', 'worker', 'contact', 'domain', 'err'],
-    ...['unknown', 'returned', 'expired', 'forgotten', 'penned', 'failures'],
+    ...['unknown', 'returned', 'expired', 'forgotten', 'penned', 'failures', 'refusals'],
     ...['method', 'route', 'status', 'milliseconds', 'code', 'state', 'reason', 'kind', 'rule'],
     ...['queue', 'host', 'port', 'tls'],
   ];
