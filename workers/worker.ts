@@ -2,6 +2,7 @@ import type { Context } from '../src/context.ts';
 import { listenForHints } from '../src/db/hint.ts';
 import { openMark } from '../src/hold/mark.ts';
 import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
+import { returnOutOfHours } from '../src/letters/sweep.ts';
 import { openMailer } from './mailer.ts';
 import { createPulse } from './pulse.ts';
 import { openQueues } from './queue.ts';
@@ -20,6 +21,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const pulse = createPulse();
   const mailer = pulse.of(await openMailer(context));
   const mark = await openMark(context, config.dataDir);
+  await returnOutOfHours(database); // jobs may come before the first sweep
   const workerId = await enlistWorker(database);
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log).catch(async (error) => {
     await retireWorker(database, workerId).catch(() => {}); // it is silent, and so it will be forgotten

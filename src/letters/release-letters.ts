@@ -73,7 +73,9 @@ const counters = statement<Counter>(`
     and is_within_hours(now(), sends_from, sends_until, time_zone)
   left join under_way on under_way.campaign_id = campaign.id and under_way.brand_id = campaign_brand.brand_id
   left join receiver on receiver.domain = contact.domain and probe_at is not null
-  where (probe_at is null or probe_at <= now() and not exists (select from bundle where probes = receiver.domain))
+  -- what lies in the queue while a part is away must not add up, and leave all at once when that is back
+  where (hourly_pace is null or not exists (select from bundle where bundle.contact_id = contact.id))
+    and (probe_at is null or probe_at <= now() and not exists (select from bundle where probes = receiver.domain))
     and exists (
       select from waiting_letter
       where waiting_letter.campaign_id = campaign_brand.campaign_id

@@ -1,4 +1,4 @@
-import { type Database, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 import { moveLetters } from './move.ts';
 
 /** How long a bundle may lie without being taken before its job is taken for lost, in seconds. */
@@ -36,6 +36,32 @@ const takeBack = statement<{ unknown: number; returned: number }>(`
   )
   select (select count(*)::int from lost) as unknown, (select count(*)::int from back) as returned`);
 
+// Nobody took them, so nobody claims from them.
+const outOfHours = statement(`
+  with late as (
+    delete from bundle using contact
+    where worker_id is null and contact.id = contact_id
+      and not is_within_hours(now(), sends_from, sends_until, time_zone)
+    returning bundle.id, letter_ids
+  ),
+  ${moveLetters('return', {
+    name: 'back',
+    chosen: 'select unnest(letter_ids) from late',
+    set: 'bundle_id = null',
+    only: 'bundle_id = any (array(select id from late))',
+    returning: 'id, campaign_id, brand_id, due_at',
+  })}
+  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
+  select id, campaign_id, brand_id, due_at from back`);
+
+/**
+ * Puts letters back whose bundles lay in the queue until their contact's hours were over: when the queue or the relay
+ * is back in the middle of the night, they must not leave then.
+ */
+export async function returnOutOfHours(db: Queryable): Promise<void> {
+  await db.rows(outOfHours);
+}
+
 const untaken = statement<Untaken>(`
   select id::text, cardinality(letter_ids) as size,
     floor(greatest(0, log(2, extract(epoch from now() - released_at) / $2)))::int as again
@@ -66,7 +92,8 @@ type Fallen = {
 
 /**
  * Finds letters that fell out of the flow: in bundles of workers that died, in bundles that this worker
- * dropped, and in bundles whose job is gone because the queue was wiped or could not be reached.
+ * dropped, and in bundles whose job is gone because the queue was wiped or could not be reached. And those that were
+ * not taken within their contact's hours.
  */
 export async function sweepLetters(
   db: Database,
@@ -77,6 +104,7 @@ export async function sweepLetters(
   const dropped = held.map(({ id }) => id).filter((id) => !isActive(id));
   // One of the dead may turn out to be alive, and claim at this very moment: see onSnapshot.
   const swept = await db.onSnapshot((transaction) => transaction.row(takeBack, [silent, dropped]));
+  await returnOutOfHours(db);
   return {
     unknown: swept?.unknown ?? 0,
     returned: swept?.returned ?? 0,

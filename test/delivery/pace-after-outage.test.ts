@@ -1,0 +1,81 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { sweepLetters } from '../../src/letters/sweep.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import {
+  addressOf,
+  letOthersPass,
+  lettersAmong,
+  stateCounts,
+  untilStates,
+  writeMany,
+} from '../support/letters.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+
+describe('after a time in which nothing was taken from the queue', () => {
+  let smtp: TestSmtp;
+  let instance: Instance;
+  beforeEach(async () => {
+    smtp = await startSmtp();
+    instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
+  });
+  afterEach(async () => {
+    await instance.close();
+    await smtp.close();
+  });
+  const setContact = (change: string) =>
+    instance.query(`update contact set ${change} from brand where brand.id = brand_id and slug = 'hm'`);
+  const setHours = (from: string, until: string) =>
+    setContact(`sends_from = ((now() at time zone 'UTC') + interval '${from}')::time,
+      sends_until = ((now() at time zone 'UTC') + interval '${until}')::time`);
+  const arrived = () => lettersAmong(smtp.handedOver).filter(({ to }) => to[0] === addressOf('hm')).length;
+  const others = ['nike', 'puma'];
+
+  it('a contact gets no more letters at once than its pace allows, however long it was', async () => {
+    await setContact('hourly_pace = 60');
+    await writeMany(instance, { people: 6, brands: ['hm'] });
+    for (let hour = 1; hour <= 6; hour += 1) {
+      await releaseLetters(instance.context.database);
+      await setContact("released_until = released_until - interval '1 hour'");
+    }
+    expect(await stateCounts(instance)).toEqual({ queued: 1, ready: 5 });
+
+    await instance.startWorker();
+    await letOthersPass(instance, others);
+    // what lay in the queue, and what is allowed by now
+    expect(arrived()).toBeLessThanOrEqual(2);
+  }, 60_000);
+
+  it('letters wait for the next day when the hours of their contact are over', async () => {
+    await setHours('-2 hours', '2 hours');
+    await writeMany(instance, { people: 3, brands: ['hm'] });
+    await releaseLetters(instance.context.database);
+    expect(await stateCounts(instance)).toEqual({ queued: 3 });
+    await setHours('2 hours', '4 hours');
+    await instance.query("update bundle set released_at = released_at - interval '1 hour'"); // its job comes at once
+    await instance.startWorker();
+    await letOthersPass(instance, others);
+    expect(arrived()).toBe(0);
+
+    await setHours('-2 hours', '2 hours');
+    await untilStates(instance, { accepted: 3 + others.length });
+    expect(arrived()).toBe(3);
+  }, 60_000);
+
+  it('they do so too while a worker sweeps, before anything is taken', async () => {
+    await writeMany(instance, { people: 3, brands: ['hm'] });
+    await releaseLetters(instance.context.database);
+    const sweep = () =>
+      sweepLetters(instance.context.database, {
+        silent: [],
+        workerId: 0,
+        isActive: () => false,
+        queueWasLost: false,
+      });
+    await sweep();
+    expect(await stateCounts(instance)).toEqual({ queued: 3 });
+    await setHours('2 hours', '4 hours');
+    await sweep();
+    expect(await stateCounts(instance)).toEqual({ ready: 3 });
+  }, 60_000);
+});
