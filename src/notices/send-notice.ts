@@ -22,8 +22,11 @@ export type NoticeSending = {
   publicUrl: string;
 };
 
-/** Tries of one notice; after that the link would arrive too late to be wanted. */
-const mostTries = 12;
+/**
+ * Tries of one notice, which take five days, as those of a letter do: a relay may be away for a night, and the person's
+ * letters wait for the link. It goes with the draft that it is about, two days later.
+ */
+const mostTries = 125;
 
 type Kind = 'confirm' | 'answer';
 
