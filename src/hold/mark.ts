@@ -149,14 +149,13 @@ function keepMark({ database, log, highWater, instance, known }: Options): Mark 
 
   return {
     async cover() {
-      if (performance.now() - raisedAt > covers) {
-        await raiseOnce();
-        clearTimeout(closing);
-        closing = setTimeout(() => {
-          closing = undefined;
-          raiseOnce().catch(() => {}); // the next letter raises it
-        }, covers);
-      }
+      if (performance.now() - raisedAt > covers) await raiseOnce();
+      clearTimeout(closing);
+      // also when nothing had to be raised for this one: it may be the last
+      closing = setTimeout(() => {
+        closing = undefined;
+        raiseOnce().catch(() => {}); // the next letter raises it
+      }, covers);
       return lost ? nothing : known;
     },
     async isLost() {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
+import { openMark } from '../../src/hold/mark.ts';
 import { startWorker } from '../../workers/worker.ts';
 import { until } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
@@ -68,6 +69,19 @@ describe('a fresh data folder', () => {
     expect((await readiness(instance)).status).toBe('ok');
     await writeMany(instance, { people: 2, brands: ['gap'] });
     await untilStates(instance, { accepted: 2 });
+  });
+});
+
+describe('the mark', () => {
+  it('is raised once more after the last letter, also after one that it was not raised for', async () => {
+    instance = await history.start(['web']);
+    const mark = await openMark(instance.context, history.dataDir);
+    const first = await mark.cover();
+    await until(async () => (await markOf()) > first, 'the mark after the first letter');
+    // a letter within the second that follows, and a backup made before it: that one must be behind
+    const last = await mark.cover();
+    await until(async () => (await outside()) > last, 'the mark after the last letter');
+    await mark.close();
   });
 });
 
