@@ -31,3 +31,33 @@ export function createPulse(): Pulse {
     quietFor: () => (inTheAir > 0 ? performance.now() - heardAt : 0),
   };
 }
+
+/** Whether statements are answered: how long some have been under way, and none was done. */
+export type Stride = {
+  /** The same function, whose calls are counted until they are done. */
+  of<Args extends unknown[], Result>(
+    work: (...args: Args) => Promise<Result>,
+  ): (...args: Args) => Promise<Result>;
+  /** In milliseconds. */
+  stuckFor(): number;
+};
+
+export function createStride(): Stride {
+  let underWay = 0;
+  let since = 0;
+  return {
+    of:
+      (work) =>
+      async (...args) => {
+        if (underWay === 0) since = performance.now();
+        underWay += 1;
+        try {
+          return await work(...args);
+        } finally {
+          underWay -= 1;
+          since = performance.now();
+        }
+      },
+    stuckFor: () => (underWay > 0 ? performance.now() - since : 0),
+  };
+}

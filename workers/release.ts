@@ -22,25 +22,33 @@ export async function addBundles(
 /**
  * Releases what is due, a second after the last time at the latest, and at once after a hint. Under load the rounds come
  * to keep a second apart: what came meanwhile shares its bundles, and a bundle of thirty costs little more than one of
- * three.
+ * three. `stuckFor` says for how long no round has come to a good end, in milliseconds.
  */
-export function startRelease({ database, log }: Context, queues: Queues, mark: Mark): Loop {
+export function startRelease(
+  { database, log }: Context,
+  queues: Queues,
+  mark: Mark,
+): Loop & { stuckFor(): number } {
   const onError = (error: unknown) => {
     if (isPassing(error)) log.warn({ err: error }, 'releasing letters has to wait for the database');
     else log.error({ err: error }, 'releasing letters failed');
   };
   const tell = tellOfHold(log);
-  return startLoop(
+  let endedAt = performance.now();
+  const loop = startLoop(
     async () => {
       const standing = await readStanding(database);
       tell(standing);
-      if (standing.hold || (await mark.isLost())) return; // what waits, waits
-      await addBundles(queues, await releaseLetters(database));
-      await queues.notices.add(await dueNotices(database));
-      await queues.replies.add(await dueReplies(database));
+      if (!standing.hold && !(await mark.isLost())) {
+        await addBundles(queues, await releaseLetters(database));
+        await queues.notices.add(await dueNotices(database));
+        await queues.replies.add(await dueReplies(database));
+      } // else what waits, waits
+      endedAt = performance.now();
     },
     { interval: 1000, gap: { least: 125, most: 1000 }, onError },
   );
+  return { ...loop, stuckFor: () => performance.now() - endedAt };
 }
 
 /** Says once that sending is on hold, and once that it goes on. */

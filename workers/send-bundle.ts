@@ -5,6 +5,7 @@ import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createWriter } from '../src/letters/write-out.ts';
 import type { Mailer } from '../src/mail/mailer.ts';
+import { createStride } from './pulse.ts';
 import type { Queues } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
@@ -24,7 +25,14 @@ export function startSendingBundles(
 ) {
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
-  const bundles = openBundles(database, { workerId, mark, log });
+  const store = openBundles(database, { workerId, mark, log });
+  const stride = createStride();
+  const bundles = {
+    ...store,
+    take: stride.of(store.take),
+    recordAndClaim: stride.of(store.recordAndClaim),
+    finish: stride.of(store.finish),
+  };
   const writeOut = createWriter({ vault, wordings, mailDomain: config.mailDomain });
   const sending = { bundles, writeOut, mailer, log, places, stopping };
   const active = new Set<string>();
@@ -44,6 +52,8 @@ export function startSendingBundles(
   const workers = [singles.work(handle, singlesAtOnce), large.work(handle, bundlesAtOnce)];
   return {
     active,
+    /** For how long the database has let nothing be claimed or recorded that was to be, in milliseconds. */
+    stuckFor: stride.stuckFor,
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
     },

@@ -15,13 +15,21 @@ import { addBundles } from './release.ts';
 const twoSeconds = 2000;
 const tenMinutes = 10 * 60_000;
 
-type Options = { workerId: number; active: Set<string>; pulse: Pulse; mailer: Mailer; mark: Mark };
+type Options = {
+  workerId: number;
+  active: Set<string>;
+  pulse: Pulse;
+  /** For how long letters could not be released, claimed or recorded, in milliseconds. */
+  stuckFor: () => number;
+  mailer: Mailer;
+  mark: Mark;
+};
 
 /** The heartbeat and the sweep, and, less often, the scrub of what may no longer be kept. */
 export function startTidying(
   { database, log }: Context,
   queues: Queues,
-  { workerId, active, pulse, mailer, mark }: Options,
+  { workerId, active, pulse, stuckFor, mailer, mark }: Options,
 ) {
   const failed = (what: string) => {
     const [waits, fails] = [`${what} has to wait for the database`, `${what} failed`];
@@ -35,6 +43,8 @@ export function startTidying(
         quietFor: pulse.quietFor(),
         queueIsLost: queues.isLost(),
         markIsLost: mark.wasLost(),
+        relaysAreLost: mailer.isShutOut(),
+        stuckFor: stuckFor(),
       }),
     { interval: twoSeconds, onError: failed('the heartbeat') },
   );

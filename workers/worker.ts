@@ -43,6 +43,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
     workerId,
     active: bundles.active,
     pulse,
+    stuckFor: () => Math.max(release.stuckFor(), bundles.stuckFor()),
     mailer,
     mark,
   });

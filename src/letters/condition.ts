@@ -31,6 +31,9 @@ export type WorkerReport = {
   queueLostFor: number;
   /** For how long it cannot write down its mark outside the database, and so takes no letters. */
   markLostFor: number;
+  /** For how long no relay lets it in, and for how long it has waited to release, claim or record letters. */
+  relaysLostFor: number;
+  stuckFor: number;
   inTheAir: number;
 };
 
@@ -39,7 +42,9 @@ const workers = statement<WorkerReport>(`
     extract(epoch from now() - beat_at)::float8 as "silentFor",
     case when in_the_air > 0 then extract(epoch from now() - progress_at)::float8 else 0 end as "quietFor",
     coalesce(extract(epoch from now() - queue_lost_at)::float8, 0) as "queueLostFor",
-    coalesce(extract(epoch from now() - mark_lost_at)::float8, 0) as "markLostFor"
+    coalesce(extract(epoch from now() - mark_lost_at)::float8, 0) as "markLostFor",
+    coalesce(extract(epoch from now() - relays_lost_at)::float8, 0) as "relaysLostFor",
+    extract(epoch from now() - got_on_at)::float8 as "stuckFor"
   from worker order by id`);
 
 const oldest = statement<{ age: number }>(`
@@ -86,12 +91,21 @@ export function judgeWorkers(reports: readonly WorkerReport[]): Part {
     ...reports
       .filter(({ markLostFor }) => markLostFor > 0)
       .map(({ id }) => `worker ${id} cannot keep its high-water mark in DATA_DIR, and takes no letters`),
+    ...reports
+      .filter(({ silentFor, stuckFor }) => silentFor <= silence && stuckFor > quiet)
+      .map(
+        ({ id, stuckFor }) =>
+          `worker ${id} has waited for the database to release or claim letters for ${seconds(stuckFor)}: somebody may hold a lock`,
+      ),
   ]);
 }
 
 /** @param waiting how long a bundle has been lying about that nobody has taken, in seconds */
 export function judgeQueue(reports: readonly WorkerReport[], waiting: number): Part {
-  const idle = reports.length > 0 && reports.every(({ inTheAir }) => inTheAir === 0);
+  // while no relay is there, nobody takes them on purpose
+  const idle =
+    reports.length > 0 &&
+    reports.every(({ inTheAir, relaysLostFor }) => inTheAir === 0 && relaysLostFor === 0);
   return degraded([
     ...reports
       .filter(({ queueLostFor }) => queueLostFor > 0)
@@ -103,14 +117,17 @@ export function judgeQueue(reports: readonly WorkerReport[], waiting: number): P
 }
 
 export function judgeMail(reports: readonly WorkerReport[]): Part {
-  return degraded(
-    reports
+  return degraded([
+    ...reports
+      .filter(({ relaysLostFor }) => relaysLostFor > silence)
+      .map(({ id, relaysLostFor }) => `no mail relay has let worker ${id} in for ${seconds(relaysLostFor)}`),
+    ...reports
       .filter(({ quietFor }) => quietFor > quiet)
       .map(
         ({ id, inTheAir, quietFor }) =>
           `worker ${id} has ${inTheAir} messages with mail servers, and no answer for ${seconds(quietFor)}`,
       ),
-  );
+  ]);
 }
 
 /**

@@ -69,12 +69,16 @@ const enlist = statement<{ id: number }>('insert into worker default values retu
 
 // One that was taken for dead and forgotten is there again when it speaks up.
 const beat = statement(`
-  insert into worker (id, progress_at, in_the_air, queue_lost_at, mark_lost_at) overriding system value
-  values ($1, now() - $3 * interval '1 millisecond', $2, case when $4 then now() end, case when $5 then now() end)
+  insert into worker (id, progress_at, in_the_air, queue_lost_at, mark_lost_at, relays_lost_at, got_on_at)
+  overriding system value
+  values ($1, now() - $3 * interval '1 millisecond', $2, case when $4 then now() end, case when $5 then now() end,
+    case when $6 then now() end, now() - $7 * interval '1 millisecond')
   on conflict (id) do update set
     beat_at = now(), progress_at = excluded.progress_at, in_the_air = excluded.in_the_air,
     queue_lost_at = case when $4 then coalesce(worker.queue_lost_at, now()) end,
-    mark_lost_at = case when $5 then coalesce(worker.mark_lost_at, now()) end`);
+    mark_lost_at = case when $5 then coalesce(worker.mark_lost_at, now()) end,
+    relays_lost_at = case when $6 then coalesce(worker.relays_lost_at, now()) end,
+    got_on_at = excluded.got_on_at`);
 
 const retire = statement('delete from worker where id = $1');
 
@@ -99,13 +103,26 @@ export async function enlistWorker(db: Queryable): Promise<number> {
   return worker.id;
 }
 
-/** How a worker is doing: how many letters are with a mail server, and for how long none was answered. */
-export type Condition = { inTheAir: number; quietFor: number; queueIsLost: boolean; markIsLost: boolean };
+/**
+ * How a worker is doing: how many letters are with a mail server, and for how long none was answered; for how long it
+ * has waited for the database to release, claim or record letters.
+ */
+export type Condition = {
+  inTheAir: number;
+  quietFor: number;
+  queueIsLost: boolean;
+  markIsLost: boolean;
+  relaysAreLost: boolean;
+  stuckFor: number;
+};
 
 /** Says that the worker is alive. */
 export async function beatWorker(db: Queryable, workerId: number, condition: Condition): Promise<void> {
-  const { inTheAir, quietFor, queueIsLost, markIsLost } = condition;
-  await db.rows(beat, [workerId, inTheAir, Math.round(quietFor), queueIsLost, markIsLost]);
+  const { inTheAir, quietFor, queueIsLost, markIsLost, relaysAreLost, stuckFor } = condition;
+  await db.rows(beat, [
+    ...[workerId, inTheAir, Math.round(quietFor)],
+    ...[queueIsLost, markIsLost, relaysAreLost, Math.round(stuckFor)],
+  ]);
 }
 
 export async function callWorkers(db: Queryable): Promise<Standing[]> {

@@ -13,6 +13,8 @@ export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
   /** No relay lets us in, and it is not time to try again: whatever were sent now would have to wait. */
   isAway(): boolean;
+  /** No relay let us in when it was last tried, however long ago that is, and no connection stands. */
+  isShutOut(): boolean;
   /**
    * Takes this worker's share of the connections that a relay allows to all of them. To be told again and again:
    * a smaller share counts at once, a larger one only when it is told twice, since others may still have it.
@@ -62,20 +64,26 @@ export function createMailer({
   timeouts,
   log,
 }: MailerOptions): Mailer {
-  const relays = readRelays(url, timeouts).map((relay) => ({
+  const inTrouble = new Set<number>(); // since they were last tried
+  const relays = readRelays(url, timeouts).map((relay, n) => ({
     ...relay,
+    n,
     share: 1,
     pool: createPool(relay, {
       most: relay.connections === undefined ? connections : 1, // until the share is known
       idle,
       onTrouble({ outcome, reason }, milliseconds) {
         const { host } = relay;
+        inTrouble.add(n);
         log?.warn(
           { host, code: outcome.code, reason, milliseconds },
           'a relay lets nobody in; it is left alone',
         );
       },
-      onBack: () => log?.info({ host: relay.host }, 'a relay lets us in again'),
+      onBack() {
+        inTrouble.delete(n);
+        log?.info({ host: relay.host }, 'a relay lets us in again');
+      },
     }),
   }));
   type Ours = (typeof relays)[number];
@@ -125,6 +133,7 @@ export function createMailer({
         : deliver(envelope, bytes);
     },
     isAway: () => relays.every(({ pool }) => pool.state(true) === 'away'),
+    isShutOut: () => relays.every(({ n, pool }) => inTrouble.has(n) && pool.state(false) !== 'well'),
     share(place) {
       for (const relay of relays) {
         if (relay.connections === undefined) continue;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { campaignPath, letterFields, until } from '../support/advocate.ts';
+import pg from 'pg';
+import { campaignPath, letterFields, until, writeLetters } from '../support/advocate.ts';
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -99,6 +100,74 @@ describe('/readyz', () => {
     await untilStates(web, { accepted: 12 });
     await untilReadiness(web, ({ status }) => status === 'ok');
   }, 150_000);
+});
+
+describe('/readyz, when letters wait although all processes live,', () => {
+  async function startOne(): Promise<{ smtp: TestSmtp; instance: Instance }> {
+    const smtp = await aMailServer();
+    const instance = await startInstance({ smtpUrl: smtp.url });
+    open.push(() => instance.close());
+    await untilReadiness(instance, ({ status }) => status === 'ok');
+    return { smtp, instance };
+  }
+
+  it('says that no relay lets the worker in, also when only a mail to a person waits for it', async () => {
+    const { smtp, instance } = await startOne();
+    smtp.script((moment) => (moment === 'connect' ? { cut: 'rst' } : undefined));
+    await writeLetters(instance.visitor());
+    expect(await untilReadiness(instance, ({ status }) => status !== 'ok')).toMatchObject({
+      code: 200,
+      status: 'degraded',
+      parts: {
+        mail: { reason: expect.stringMatching(/^no mail relay has let worker \d+ in for \d+ seconds$/) },
+        queue: { status: 'ok' },
+      },
+    });
+
+    smtp.script(undefined);
+    await instance.query("update notice set due_at = now() where state = 'waiting'");
+    await untilReadiness(instance, ({ status }) => status === 'ok');
+  }, 120_000);
+
+  it.each([
+    ['release', "update contact set health = 'good' where id = 1"],
+    ['claim', 'update instance set mark = mark'],
+  ])(
+    'says that somebody holds a lock which it would need to %s letters',
+    async (_what, locking) => {
+      const { instance } = await startOne();
+      await instance.query('update contact set hourly_pace = 3600');
+      const somebody = new pg.Client({ connectionString: instance.context.databaseUrl });
+      await somebody.connect();
+      open.push(() => somebody.end());
+      await somebody.query(`begin; ${locking}`);
+      await writeMany(instance, { people: 2, brands: await brandsWithContact(instance, 1) });
+      expect(await untilReadiness(instance, ({ status }) => status !== 'ok')).toMatchObject({
+        code: 200,
+        status: 'degraded',
+        parts: {
+          workers: {
+            reason: expect.stringMatching(
+              /^worker \d+ has waited for the database to release or claim letters for \d+ seconds: /,
+            ),
+          },
+        },
+      });
+
+      await somebody.query('rollback');
+      await untilStates(instance, { accepted: 2 });
+      await untilReadiness(instance, ({ status }) => status === 'ok');
+    },
+    150_000,
+  );
+
+  const brandsWithContact = async ({ query }: Instance, contact: number) =>
+    (
+      await query<{ slug: string }>(
+        'select slug from brand join campaign_brand on brand_id = brand.id where contact_id = $1',
+        [contact],
+      )
+    ).map(({ slug }) => slug);
 });
 
 describe('/readyz, when the database', () => {

@@ -70,6 +70,8 @@ async function putOffAndReleasedAgain() {
     quietFor: 0,
     queueIsLost: false,
     markIsLost: false,
+    relaysAreLost: false,
+    stuckFor: 0,
   });
   await writeMany(instance, { people: 2, brands: ['hm'] });
   const first = await releaseAndTake();
