@@ -1,4 +1,5 @@
 import type { Mailer } from '../src/mail/mailer.ts';
+import type { Outcome } from '../src/mail/outcome.ts';
 
 /** Whether mail servers answer: what a worker has in the air, and for how long it has heard nothing. */
 export type Pulse = {
@@ -15,14 +16,15 @@ export function createPulse(): Pulse {
   const hear = () => {
     heardAt = performance.now();
   };
-  async function watch<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  async function watch(answer: Promise<Outcome>): Promise<Outcome> {
     if (inTheAir === 0) hear(); // before, there was nothing to hear
     inTheAir += 1;
     try {
-      return await answer;
+      const outcome = await answer;
+      if (outcome.host !== undefined) hear(); // else no server was asked: the guard stopped it, say
+      return outcome;
     } finally {
       inTheAir -= 1;
-      hear();
     }
   }
   return {

@@ -18,7 +18,7 @@ const tenMinutes = 10 * 60_000;
 type Options = {
   workerId: number;
   active: Set<string>;
-  pulse: Pulse;
+  pulse: Pick<Pulse, 'inTheAir' | 'quietFor'>;
   /** For how long letters could not be released, claimed or recorded, in milliseconds. */
   stuckFor: () => number;
   mailer: Mailer;

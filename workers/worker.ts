@@ -18,8 +18,10 @@ import { startTidying } from './tidy.ts';
  */
 export async function startWorker(context: Context): Promise<{ close(): Promise<void> }> {
   const { database, databaseUrl, config, log } = context;
-  const pulse = createPulse();
-  const mailer = pulse.of(await openMailer(context));
+  const mailer = await openMailer(context);
+  // apart, since other mail may find its way while all letters are with a relay that does not answer
+  const [ofLetters, ofOthers] = [createPulse(), createPulse()];
+  const otherMailer = ofOthers.of(mailer);
   const mark = await openMark(context, config.dataDir);
   await returnOutOfHours(database); // jobs may come before the first sweep
   const workerId = await enlistWorker(database);
@@ -29,12 +31,12 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   });
   const stopping = new AbortController();
 
-  const notices = startSendingNotices(context, queues.notices, mailer);
-  const replies = startSendingReplies(context, queues.replies, mailer);
+  const notices = startSendingNotices(context, queues.notices, otherMailer);
+  const replies = startSendingReplies(context, queues.replies, otherMailer);
   const bundles = startSendingBundles(context, queues, {
     workerId,
     mark,
-    mailer,
+    mailer: ofLetters.of(mailer),
     stopping: stopping.signal,
     onDone: () => release.wake(),
   });
@@ -42,7 +44,10 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const tidying = startTidying(context, queues, {
     workerId,
     active: bundles.active,
-    pulse,
+    pulse: {
+      inTheAir: () => ofLetters.inTheAir() + ofOthers.inTheAir(),
+      quietFor: () => Math.max(ofLetters.quietFor(), ofOthers.quietFor()),
+    },
     stuckFor: () => Math.max(release.stuckFor(), bundles.stuckFor()),
     mailer,
     mark,

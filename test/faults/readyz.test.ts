@@ -102,6 +102,38 @@ describe('/readyz', () => {
   }, 150_000);
 });
 
+describe('/readyz, when letters are with a mail server that never answers, and other mail is answered,', () => {
+  it('reports it all the same', async () => {
+    const smtp = await aMailServer();
+    const silent = gate();
+    smtp.script((moment, details) => {
+      if (moment === 'dot' && /^Reply-To: r\./im.test(details.raw?.toString('latin1') ?? ''))
+        return { until: silent.opened };
+      return undefined;
+    });
+    const instance = await startInstance({ smtpUrl: smtp.url });
+    open.push(() => instance.close());
+    await writeLetters(instance.visitor());
+    await writeMany(instance, { people: 12, brands: ['hm'] });
+    await until(async () => lettersAmong(smtp.handedOver).length === 10, 'ten letters in the air', 60_000);
+    const before = smtp.accepted.length;
+    await until(
+      async () => {
+        await instance.query("update notice set state = 'waiting', due_at = now() where state = 'accepted'");
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        return (await readiness(instance)).parts.mail?.status === 'degraded';
+      },
+      'a report',
+      60_000,
+    );
+    expect(smtp.accepted.length).toBeGreaterThan(before + 2);
+
+    silent.open();
+    await untilStates(instance, { accepted: 12, draft: 1 });
+    await untilReadiness(instance, ({ status }) => status === 'ok');
+  }, 150_000);
+});
+
 describe('/readyz, when letters wait although all processes live,', () => {
   async function startOne(): Promise<{ smtp: TestSmtp; instance: Instance }> {
     const smtp = await aMailServer();
