@@ -1,4 +1,5 @@
 import { type Database, statement } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import { going } from '../hold/hold.ts';
 import type { Locales } from '../locale/locale.ts';
 import type { Logger } from '../log.ts';
@@ -81,7 +82,10 @@ export async function sendNotice(sending: NoticeSending, noticeId: string): Prom
     log.info({ notice: noticeId }, 'a notice was not sent: MAIL_RECIPIENTS does not have its address');
   else if (state !== 'accepted')
     log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
-  await database.rows(record, [noticeId, state, waitAfter(notice.tries)]);
+  await persist(
+    () => database.rows(record, [noticeId, state, waitAfter(notice.tries)]),
+    (error) => log.warn({ notice: noticeId, err: error }, 'what became of a notice waits for the database'),
+  );
 }
 
 function stateAfter({ kind }: Outcome, tries: number): 'accepted' | 'rejected' | 'waiting' | 'abandoned' {

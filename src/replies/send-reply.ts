@@ -1,5 +1,6 @@
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Database, statement } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import { going } from '../hold/hold.ts';
 import { replyReturnPath } from '../letters/alias.ts';
 import { appendNews } from '../letters/move.ts';
@@ -80,7 +81,11 @@ export async function sendReply(sending: ReplySending, replyId: string): Promise
   else if (state !== 'accepted')
     log.warn({ reply: replyId, code: outcome.code, state }, 'a reply was not accepted');
   const { code = null, host = null, response = null } = outcome;
-  await database.rows(record, [replyId, reply.tries, state, waitAfter(reply.tries), code, host, response]);
+  const values = [replyId, reply.tries, state, waitAfter(reply.tries), code, host, response];
+  await persist(
+    () => database.rows(record, values),
+    (error) => log.warn({ reply: replyId, err: error }, 'what became of a reply waits for the database'),
+  );
 }
 
 function stateAfter({ kind }: Outcome, { direction, tried_for }: Claimed): ReplyState {
