@@ -66,8 +66,8 @@ function warnOfGuard(recipients: string[]): void {
   if (recipients.includes('*')) return;
   say(
     recipients.length > 0
-      ? 'Mail goes only to the addresses and domains of MAIL_RECIPIENTS; everything else waits.'
-      : 'No mail is sent: MAIL_RECIPIENTS is empty, so everything waits. Set it to * to write to everybody, or to a list of addresses and domains.',
+      ? 'Mail goes only to the addresses and domains of MAIL_RECIPIENTS; everything else waits, for five days.'
+      : 'No mail is sent: MAIL_RECIPIENTS is empty, so everything waits, for five days. Set it to * to write to everybody, or to a list of addresses and domains.',
   );
 }
 

@@ -138,8 +138,9 @@ const enoughRoom = 100_000_000;
 const noRoom = 20_000_000;
 
 async function readDisk(folder: string): Promise<Part> {
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
+  const found = await statfs(folder).catch(() => undefined);
+  if (!found) return { status: 'down', reason: 'its folder cannot be looked at' };
+  const free = found.bavail * found.bsize;
   if (free < noRoom) return { status: 'down', reason: 'it is full' };
   return degraded(free < enoughRoom ? [`only ${Math.floor(free / 1_000_000)} MB are free`] : []);
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { readCondition } from '../../src/letters/condition.ts';
 import { campaignPath, letterFields, until, writeLetters } from '../support/advocate.ts';
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -249,4 +250,15 @@ describe('/readyz, when the database', () => {
     const said = await untilReadiness(web, ({ code }) => code === 503);
     expect(said.parts).toEqual({ database: { status: 'down', reason: 'it is read-only' } });
   }, 90_000);
+});
+
+describe('/readyz, when the data folder', () => {
+  it('is gone under the running program, says so', async () => {
+    const instance = await startInstance({ roles: ['web'] });
+    open.push(() => instance.close());
+    expect(await readCondition(instance.context.database, '/nowhere/at/all')).toMatchObject({
+      status: 'down',
+      parts: { disk: { status: 'down', reason: 'its folder cannot be looked at' } },
+    });
+  });
 });
