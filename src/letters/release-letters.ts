@@ -23,15 +23,20 @@ const onlyRelease = statement<{ free: boolean }>(
 // So it is also the first to be a probe, and a host that wants to see a letter twice does.
 const ahead = (due: string) => `coalesce(first_tried_at, ${due}) - interval '${patience} seconds'`;
 
+// Each letter is looked up for the line that it stands in: a plan that was made while there were no letters would as
+// soon look up the line for each letter, of which there are many more.
 const fallDue = statement(`
-  with due as (
-    select letter_id, waiting_letter.due_at, ${ahead('waiting_letter.due_at')} as place,
+  with ended as materialized (
+    select letter_id, due_at from waiting_letter
+    where deferred and due_at <= now()
+    limit 500
+    for update skip locked
+  ),
+  due as (
+    select letter_id, ended.due_at, ${ahead('ended.due_at')} as place,
       -- whoever erased a letter while it was being handed over took its words along: it cannot be tried again
       advocate_id is null or first_tried_at <= now() - interval '${patience} seconds' as too_late
-    from waiting_letter join letter on letter.id = letter_id
-    where deferred and waiting_letter.due_at <= now()
-    limit 500
-    for update of waiting_letter skip locked
+    from ended, lateral (select advocate_id, first_tried_at from letter where id = letter_id offset 0) as letter
   ),
   ${moveLetters('abandon', { name: 'given_up', chosen: 'select letter_id from due where too_late' })},
   ${moveLetters('fallDue', {
