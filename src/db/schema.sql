@@ -53,6 +53,7 @@ comment on column advocate.tokens is 'encrypted: the confirm, receipt and waitin
 comment on column advocate.confirm_hash is 'SHA-256 of the confirm token';
 comment on column advocate.receipt_hash is 'SHA-256 of the receipt token';
 comment on column advocate.waiting_hash is 'SHA-256 of the token of the page that says "look into your mailbox"';
+CREATE TRIGGER letters_lose_their_writer AFTER DELETE ON public.advocate FOR EACH ROW EXECUTE FUNCTION orphan_letters();
 
 create table brand (
   id integer generated always as identity not null,
@@ -228,7 +229,7 @@ create table letter (
   bundle_id bigint,
   constraint letter_message_id_key UNIQUE (message_id),
   constraint letter_pkey PRIMARY KEY (id),
-  constraint letter_advocate_id_fkey FOREIGN KEY (advocate_id) REFERENCES advocate(id) ON DELETE SET NULL
+  constraint letter_advocate_id_fkey FOREIGN KEY (advocate_id) REFERENCES advocate(id) NOT ENFORCED
 ) with (fillfactor=50);
 CREATE INDEX letter_of_advocate ON public.letter USING btree (advocate_id);
 CREATE INDEX letter_to_strip ON public.letter USING btree (id) WHERE ((advocate_id IS NULL) AND (message_id IS NOT NULL));
@@ -469,6 +470,16 @@ begin
     ' unknown>accepted unknown>rejected unknown>deferred unknown>ready'
     ' accepted>delivered accepted>bounced delivered>bounced ',
     ' ' || was::text || '>' || becomes::text || ' ') > 0;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.orphan_letters()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  update letter set advocate_id = null where advocate_id = old.id;
+  return null;
 end $function$
 ;
 

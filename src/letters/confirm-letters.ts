@@ -52,7 +52,7 @@ const confirm = statement(`
   ),
   judged as (
     select id, fingerprint in (select fingerprint from fresh)
-      and row_number() over (partition by fingerprint order by n) = 1 as is_first
+      and n in (select min(n) from wanted group by campaign_id, fingerprint) as is_first
     from wanted
   ),
   ${moveLetters('confirm', {
