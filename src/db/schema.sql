@@ -462,14 +462,18 @@ CREATE OR REPLACE FUNCTION public.letter_may_move(was letter_state, becomes lett
  IMMUTABLE
 AS $function$
 begin
-  return was = becomes or strpos(
-    ' draft>ready draft>held draft>expired draft>cancelled held>ready held>cancelled'
-    ' ready>queued ready>cancelled queued>ready queued>sending queued>cancelled'
-    ' sending>accepted sending>rejected sending>deferred sending>unknown'
-    ' deferred>ready deferred>abandoned deferred>cancelled ready>unknown deferred>unknown'
-    ' unknown>accepted unknown>rejected unknown>deferred unknown>ready'
-    ' accepted>delivered accepted>bounced delivered>bounced ',
-    ' ' || was::text || '>' || becomes::text || ' ') > 0;
+  return was = becomes or case was
+    when 'draft' then becomes in ('ready', 'held', 'expired', 'cancelled')
+    when 'held' then becomes in ('ready', 'cancelled')
+    when 'ready' then becomes in ('queued', 'cancelled', 'unknown')
+    when 'queued' then becomes in ('ready', 'sending', 'cancelled')
+    when 'sending' then becomes in ('accepted', 'rejected', 'deferred', 'unknown')
+    when 'deferred' then becomes in ('ready', 'abandoned', 'cancelled', 'unknown')
+    when 'unknown' then becomes in ('accepted', 'rejected', 'deferred', 'ready')
+    when 'accepted' then becomes in ('delivered', 'bounced')
+    when 'delivered' then becomes = 'bounced'
+    else false
+  end;
 end $function$
 ;
 
