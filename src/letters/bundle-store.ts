@@ -1,4 +1,5 @@
-import { type Database, isPassing, type Queryable, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
+import { persist } from '../db/persist.ts';
 import { goingSince } from '../hold/hold.ts';
 import { type Mark, nothing } from '../hold/mark.ts';
 import type { Logger } from '../log.ts';
@@ -131,9 +132,26 @@ export function openBundles(
   database: Database,
   { workerId, mark, log }: { workerId: number; mark: Pick<Mark, 'cover'>; log: Logger },
 ) {
+  // otherwise letters that were accepted while the database is away would end as `unknown`
+  const insist = <Result>(work: () => Promise<Result>) =>
+    persist(work, (error) =>
+      log.warn({ err: error }, 'the database is away; outcomes are kept and recorded when it is back'),
+    );
+  /**
+   * A statement that was not answered may still be waiting in the server, and run later than the one that repeats it.
+   * Repeated, it runs on one snapshot, so that the two cannot each do half.
+   */
+  function insistOn<Result>(work: (db: Queryable, repeated: boolean) => Promise<Result>): Promise<Result> {
+    let repeated = false;
+    return insist(() => {
+      if (repeated) return database.onSnapshot((transaction) => work(transaction, true));
+      repeated = true;
+      return work(database, false);
+    });
+  }
   return {
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
-    take: (bundleId: string) => persist(log, () => database.row(take, [bundleId, workerId])),
+    take: (bundleId: string) => insist(() => database.row(take, [bundleId, workerId])),
     /**
      * Remembers what outcomes say about the receiving host.
      *
@@ -142,14 +160,14 @@ export function openBundles(
     async heed(bundle: BundleRow, sent: Sent[]): Promise<boolean> {
       const outcomes = sent.map(({ outcome }) => outcome);
       const before = bundle.receiver;
-      bundle.receiver = await persist(log, () => heedOutcomes(database, bundle, outcomes));
+      bundle.receiver = await insist(() => heedOutcomes(database, bundle, outcomes));
       const { domain, receiver, probe } = bundle;
       if (receiver === 'open' && before !== 'open') log.warn({ domain }, 'a host is left alone for a while');
       return receiver === 'open' && !probe;
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
-      persistOn(database, log, async (db, repeated) =>
+      insistOn(async (db, repeated) =>
         db.rows(repeated ? onceMore : firstTime, [
           next,
           ...columns(sent),
@@ -160,9 +178,9 @@ export function openBundles(
         ]),
       ),
     /** Does something else with the database, as often as it takes. */
-    insist: <Result>(work: () => Promise<Result>) => persist(log, work),
+    insist,
     /** Ends a bundle; what was not claimed waits again, in its old place. */
-    finish: (bundle: BundleRow) => persistOn(database, log, (db) => db.rows(finish, [bundle.id])),
+    finish: (bundle: BundleRow) => insistOn((db) => db.rows(finish, [bundle.id])),
   };
 }
 
@@ -183,37 +201,3 @@ function columns(sent: Sent[]): unknown[] {
 
 /** Stands for "nothing left us", so that all hashes are 32 bytes. */
 const noHash = Buffer.alloc(32);
-
-/**
- * A statement that was not answered may still be waiting in the server, and run later than the one that repeats it.
- * Repeated, it runs on one snapshot, so that the two cannot each do half.
- */
-function persistOn<Result>(
-  database: Database,
-  log: Logger,
-  work: (db: Queryable, repeated: boolean) => Promise<Result>,
-): Promise<Result> {
-  let repeated = false;
-  return persist(log, () => {
-    if (repeated) return database.onSnapshot((transaction) => work(transaction, true));
-    repeated = true;
-    return work(database, false);
-  });
-}
-
-/**
- * What was seen on the wire must reach the database even if it is away for hours: otherwise letters that were
- * accepted end as `unknown`. Waits longer each time, up to two seconds.
- */
-async function persist<Result>(log: Logger, work: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-      if (tries % 10 === 1)
-        log.warn({ err: error }, 'the database is away; outcomes are kept and recorded when it is back');
-      await new Promise((resolve) => setTimeout(resolve, Math.min(2000, 100 * tries)));
-    }
-  }
-}
