@@ -26,29 +26,31 @@ export function countFailures({ name, failed }: { name: string; failed: string }
   )`;
 }
 
+const isTooMany = `not $2 and refusals + $3 >= ${suspension.failures}`;
+const refuse = statement<{ refusals: number }>(`
+  update contact set
+    refusals = case when $2 then 0 else least(refusals + $3, 1000) end,
+    health = case when ${isTooMany} then 'suspended' else health end,
+    suspended_at = case when ${isTooMany} and health = 'good' then now() else suspended_at end
+  where id = $1
+  returning refusals`);
+
 /**
- * The SQL that counts letters which a mail server refused at once, and suspends the contact when they are too many in a
- * row: part of a `with` list. A letter that is taken ends the row. What came back afterwards is counted apart, since a
- * relay takes letters that come back.
+ * Counts letters which a mail server refused at once, and suspends the contact when they are too many in a row. A letter
+ * that is taken ends the row. What came back afterwards is counted apart, since a relay takes letters that come back.
+ * As long as all goes well, the database is not asked.
  *
- * @param recorded rows with the columns `contact_id, state, code`; without a code it was we who found that a letter
- *   cannot be sent
+ * @param contact with as many refusals as it had when this was last asked
+ * @param isTaken one of the letters was taken
+ * @returns how many it has now
  */
-export function countRefusals({ name, recorded }: { name: string; recorded: string }): string {
-  const isTooMany = `not taken and refusals + refused >= ${suspension.failures}`;
-  return `
-  ${name} as (
-    update contact set
-      refusals = case when taken then 0 else least(refusals + refused, 1000) end,
-      health = case when ${isTooMany} then 'suspended' else health end,
-      suspended_at = case when ${isTooMany} and health = 'good' then now() else suspended_at end
-    from (
-      select contact_id, bool_or(state = 'accepted') as taken,
-        (count(*) filter (where state = 'rejected' and code is not null))::int as refused
-      from ${recorded} group by contact_id
-    ) as told
-    where contact.id = told.contact_id and (case when taken then refusals > 0 else refused > 0 end)
-  )`;
+export async function heedRefusals(
+  db: Queryable,
+  { contact_id, refusals }: { contact_id: number; refusals: number },
+  { isTaken, refused }: { isTaken: boolean; refused: number },
+): Promise<number> {
+  if (isTaken ? refusals === 0 : refused === 0) return refusals;
+  return (await db.row(refuse, [contact_id, isTaken, refused]))?.refusals ?? 0;
 }
 
 /** The SQL that forgets a contact's failures, since a letter was delivered there. `delivered` returns `contact_id`. */

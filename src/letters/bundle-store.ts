@@ -1,3 +1,4 @@
+import { heedRefusals } from '../brands/contact-health.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { goingSince } from '../hold/hold.ts';
@@ -14,6 +15,9 @@ export type BundleRow = {
   id: string;
   letter_ids: string[];
   brand: string;
+  contact_id: number;
+  /** How many letters to this contact were refused in a row, when that was last asked. */
+  refusals: number;
   lists: [string, ...string[]];
   address: string;
   mail_domain: string | null;
@@ -43,7 +47,8 @@ const take = statement<BundleRow>(`
     update bundle set worker_id = $2 where id = $1 and worker_id is null
     returning id, campaign_id, brand_id, contact_id, letter_ids, probes
   )
-  select taken.id::text, letter_ids, brand.name as brand, lists, contact.address, mail_domain, contact.domain,
+  select taken.id::text, letter_ids, brand.name as brand, taken.contact_id, refusals, lists, contact.address, mail_domain,
+    contact.domain,
     probes is not null as probe,
     case when receiver.domain is null then 'well' when probe_at is null then 'watched' else 'open' end as receiver
   from taken
@@ -153,7 +158,7 @@ export function openBundles(
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
     take: (bundleId: string) => insist(() => database.row(take, [bundleId, workerId])),
     /**
-     * Remembers what outcomes say about the receiving host.
+     * Remembers what outcomes say about the receiving host and about the contact.
      *
      * @returns whether the host is to be left alone: no further letter of the bundle may go
      */
@@ -161,6 +166,7 @@ export function openBundles(
       const outcomes = sent.map(({ outcome }) => outcome);
       const before = bundle.receiver;
       bundle.receiver = await insist(() => heedOutcomes(database, bundle, outcomes));
+      bundle.refusals = await insist(() => heedRefusals(database, bundle, countAtOnce(outcomes)));
       const { domain, receiver, probe } = bundle;
       if (receiver === 'open' && before !== 'open') log.warn({ domain }, 'a host is left alone for a while');
       return receiver === 'open' && !probe;
@@ -183,6 +189,12 @@ export function openBundles(
     finish: (bundle: BundleRow) => insistOn((db) => db.rows(finish, [bundle.id])),
   };
 }
+
+/** A refusal without a code is our own: nobody was asked, so it says nothing about the contact. */
+const countAtOnce = (outcomes: Outcome[]) => ({
+  isTaken: outcomes.some(({ kind }) => kind === 'accepted'),
+  refused: outcomes.filter(({ kind, code }) => kind === 'refused' && code !== undefined).length,
+});
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;
 

@@ -1,4 +1,3 @@
-import { countRefusals } from '../brands/contact-health.ts';
 import { type Move, moves, type News } from './letter.ts';
 
 /** What stands beside an event: SQL for its code, its host and its response. */
@@ -57,9 +56,8 @@ export function appendNews(
 }
 
 /**
- * The SQL that records outcomes, which differ letter by letter, and what they say about the contact. `outcome` is a
- * query with the columns `id, move, code, host, response, due_at, sent_sha256`; `only` is what must hold for a letter
- * (see above).
+ * The SQL that records outcomes, which differ letter by letter. `outcome` is a query with the columns
+ * `id, move, code, host, response, due_at, sent_sha256`; `only` is what must hold for a letter (see above).
  */
 export function recordOutcomes({
   name,
@@ -87,7 +85,7 @@ export function recordOutcomes({
       state_at = now(), due_at = outcome.due_at, sent_sha256 = outcome.sent_sha256
     from outcome
     where letter.id = outcome.id and ${only} and (${allowed})
-    returning letter.id, letter.campaign_id, letter.brand_id, letter.contact_id, letter.state, letter.due_at,
+    returning letter.id, letter.campaign_id, letter.brand_id, letter.state, letter.due_at,
       outcome.move, outcome.code, outcome.host, outcome.response
   ),
   ${name}_event as (
@@ -98,6 +96,5 @@ export function recordOutcomes({
   ${name}_waiting as (
     insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
     select id, campaign_id, brand_id, due_at, true from ${name} where state = 'deferred'
-  ),
-  ${countRefusals({ name: `${name}_refusals`, recorded: name })}`;
+  )`;
 }

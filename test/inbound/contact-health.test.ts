@@ -1,10 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { suspension } from '../../src/brands/contact-health.ts';
 import { contacts } from '../../src/commands/contacts.ts';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { addressOf } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 let smtp: TestSmtp;
@@ -86,54 +85,6 @@ describe('a contact', () => {
       await instance.query("update contact set failed_at = failed_at - interval '15 days'");
     }
     expect(await list()).toBe('No contact is suspended.\n');
-  });
-
-  describe('whose letters a mail server refuses at once', () => {
-    const refuse = (brand: string, reply: string) =>
-      smtp.script((moment, { to }) =>
-        moment === 'rcpt' && to[0] === addressOf(brand) ? { reply } : undefined,
-      );
-    const write = async (brand: string, state: string) => {
-      const [letter] = await writeLettersTo(instance, brand);
-      await letter?.becomes(state);
-    };
-    afterEach(() => smtp.script(undefined));
-
-    it(`is suspended by ${suspension.failures} of them in a row, and further ones wait`, async () => {
-      refuse('levis', '550 5.1.1 no such mailbox');
-      for (let n = 1; n <= suspension.failures; n += 1) {
-        expect(await list()).toBe('No contact is suspended.\n');
-        await write('levis', 'rejected');
-      }
-      const [waiting] = await writeLettersTo(instance, 'levis');
-      await sendLetter(instance, 'nike'); // comes after it, and is not held up
-      expect(await waiting?.state()).toBe('ready');
-      expect(await list()).toMatch(/^\d+ {2}levis {2}since 20\S+Z, 3 were refused in a row, 1 wait\n$/);
-
-      smtp.script(undefined);
-      const id = /^\d+/.exec(await list())?.[0] ?? '';
-      expect(await runHere(instance, contacts, 'lift', id)).toMatchObject({ status: 0, err: '' });
-      await waiting?.becomes('accepted');
-      refuse('levis', '550 5.1.1 no such mailbox');
-      await write('levis', 'rejected');
-      expect(await list()).toBe('No contact is suspended.\n');
-    });
-
-    it('is not suspended when letters were taken between them', async () => {
-      for (let n = 1; n <= suspension.failures; n += 1) {
-        refuse('asics', '554 5.7.1 not this one');
-        await write('asics', 'rejected');
-        smtp.script(undefined);
-        await write('asics', 'accepted');
-      }
-      expect(await list()).toBe('No contact is suspended.\n');
-    });
-
-    it('is not suspended when it puts letters off', async () => {
-      refuse('hm', '450 4.2.0 not now');
-      for (let n = 1; n <= suspension.failures; n += 1) await write('hm', 'deferred');
-      expect(await list()).toBe('No contact is suspended.\n');
-    });
   });
 
   it.each([['lift'], ['lift', 'x'], ['suspend', '1'], ['lift', '1', '2']])(

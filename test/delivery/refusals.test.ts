@@ -1,0 +1,57 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { suspension } from '../../src/brands/contact-health.ts';
+import { contacts } from '../../src/commands/contacts.ts';
+import { sendLetter, writeLettersTo } from '../support/came-back.ts';
+import { runHere } from '../support/commands.ts';
+import { prepareDelivery } from '../support/delivery.ts';
+import { addressOf } from '../support/letters.ts';
+
+describe('a contact whose letters a mail server refuses at once', () => {
+  const { smtp, instance } = prepareDelivery({ shared: true });
+  const list = async () => (await runHere(instance, contacts)).out;
+  const refuse = (brand: string, reply: string) =>
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to[0] === addressOf(brand) ? { reply } : undefined,
+    );
+  const write = async (brand: string, state: string) => {
+    const [letter] = await writeLettersTo(instance, brand);
+    await letter?.becomes(state);
+  };
+  afterEach(() => smtp.script(undefined));
+
+  it(`is suspended by ${suspension.failures} of them in a row, and further ones wait`, async () => {
+    refuse('levis', '550 5.1.1 no such mailbox');
+    for (let n = 1; n <= suspension.failures; n += 1) {
+      expect(await list()).toBe('No contact is suspended.\n');
+      await write('levis', 'rejected');
+    }
+    const [waiting] = await writeLettersTo(instance, 'levis');
+    await sendLetter(instance, 'nike'); // comes after it, and is not held up
+    expect(await waiting?.state()).toBe('ready');
+    expect(await list()).toMatch(/^\d+ {2}levis {2}since 20\S+Z, 3 were refused in a row, 1 wait\n$/);
+
+    smtp.script(undefined);
+    const id = /^\d+/.exec(await list())?.[0] ?? '';
+    expect(await runHere(instance, contacts, 'lift', id)).toMatchObject({ status: 0, err: '' });
+    await waiting?.becomes('accepted');
+    refuse('levis', '550 5.1.1 no such mailbox');
+    await write('levis', 'rejected');
+    expect(await list()).toBe('No contact is suspended.\n');
+  });
+
+  it('is not suspended when letters were taken between them', async () => {
+    for (let n = 1; n <= suspension.failures; n += 1) {
+      refuse('asics', '554 5.7.1 not this one');
+      await write('asics', 'rejected');
+      smtp.script(undefined);
+      await write('asics', 'accepted');
+    }
+    expect(await list()).toBe('No contact is suspended.\n');
+  });
+
+  it('is not suspended when it puts letters off', async () => {
+    refuse('hm', '450 4.2.0 not now');
+    for (let n = 1; n <= suspension.failures; n += 1) await write('hm', 'deferred');
+    expect(await list()).toBe('No contact is suspended.\n');
+  });
+});
