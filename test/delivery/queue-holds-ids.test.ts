@@ -95,7 +95,7 @@ describeOnEachQueue('what lies in the queue', (queue) => {
         'lock',
         'probe',
       ],
-      ...['added', 'waiting', 'wait', 'active', 'prev', 'completed', 'drained', 'returnvalue'],
+      ...['added', 'duplicated', 'waiting', 'wait', 'active', 'prev', 'completed', 'drained', 'returnvalue'],
       ...['attempts', 'priority', 'timestamp', 'delay', 'processedOn', 'ats', 'null', 't', 'f'],
     ];
     expect([...new Set(words)].filter((word) => !known.includes(word))).toEqual([]);
