@@ -120,7 +120,10 @@ export function judgeMail(reports: readonly WorkerReport[]): Part {
   return degraded([
     ...reports
       .filter(({ relaysLostFor }) => relaysLostFor > silence)
-      .map(({ id, relaysLostFor }) => `no mail relay has let worker ${id} in for ${seconds(relaysLostFor)}`),
+      .map(
+        ({ id, relaysLostFor }) =>
+          `no mail relay has taken anything from worker ${id} for ${seconds(relaysLostFor)}`,
+      ),
     ...reports
       .filter(({ quietFor }) => quietFor > quiet)
       .map(

@@ -11,9 +11,9 @@ import type { Envelope } from './transaction.ts';
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
-  /** No relay lets us in, and it is not time to try again: whatever were sent now would have to wait. */
+  /** No relay takes anything, and it is not time to try again: whatever were sent now would have to wait. */
   isAway(): boolean;
-  /** No relay let us in when it was last tried, however long ago that is, and no connection stands. */
+  /** No relay took anything when it was last tried, however long ago that is. */
   isShutOut(): boolean;
   /**
    * Takes this worker's share of the connections that a relay allows to all of them. To be told again and again:
@@ -42,7 +42,7 @@ export type MailerOptions = {
 const noRelay: Outcome = Object.freeze({
   kind: 'try again',
   stage: 'connect',
-  response: 'not sent: no mail relay lets this system in at the moment',
+  response: 'not sent: no mail relay takes mail from this system at the moment',
 });
 
 const notSigned: Outcome = Object.freeze({
@@ -53,7 +53,8 @@ const notSigned: Outcome = Object.freeze({
 /**
  * Keeps connections to the relays open and hands each message to a free one. As long as nothing was handed over,
  * a message costs nobody a retry: when a kept connection turns out to be closed, it goes out on a fresh one at
- * once, and when a relay does not let us in, through the next. What a relay has said about the message stands.
+ * once, and when a relay does not let us in, or says nothing, through the next. What a relay has said about the message
+ * stands.
  */
 export function createMailer({
   url,
@@ -74,15 +75,13 @@ export function createMailer({
       idle,
       onTrouble({ outcome, reason }, milliseconds) {
         const { host } = relay;
+        const { code, stage } = outcome;
         inTrouble.add(n);
-        log?.warn(
-          { host, code: outcome.code, reason, milliseconds },
-          'a relay lets nobody in; it is left alone',
-        );
+        log?.warn({ host, stage, code, reason, milliseconds }, 'a relay takes nothing; it is left alone');
       },
       onBack() {
         inTrouble.delete(n);
-        log?.info({ host: relay.host }, 'a relay lets us in again');
+        log?.info({ host: relay.host }, 'a relay is back');
       },
     }),
   }));
@@ -111,17 +110,14 @@ export function createMailer({
   ): Promise<Outcome> {
     const relay = choose(refusedBy);
     if (!relay) return last;
-    const line = await relay.pool.take(!refusedBy.includes(relay));
-    if (!line || 'outcome' in line) {
-      return deliver(envelope, bytes, [...refusedBy, relay], line?.outcome ?? last);
+    const sent = await relay.pool.send(!refusedBy.includes(relay), envelope, bytes);
+    if (!sent || !('kept' in sent)) {
+      return deliver(envelope, bytes, [...refusedBy, relay], sent?.outcome ?? last);
     }
-    const { kept } = line;
-    try {
-      const { outcome, lost } = await line.send(envelope, bytes);
-      if (!(kept && lost && outcome.kind === 'try again')) return outcome;
-    } finally {
-      relay.pool.giveBack(line);
-    }
+    const { outcome, broke, kept } = sent;
+    if (outcome.kind !== 'try again' || broke === undefined || (broke === 'cut' && !kept)) return outcome;
+    // nothing was handed over: one that says nothing is as one that does not let us in
+    if (broke === 'silence') return deliver(envelope, bytes, [...refusedBy, relay], outcome);
     return deliver(envelope, bytes, refusedBy, last);
   }
 

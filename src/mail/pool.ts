@@ -2,17 +2,17 @@ import type { Candidate } from './choice.ts';
 import { afterFailure, mayConnect, well } from './health.ts';
 import { type Line, openLine, type Refused } from './line.ts';
 import type { Relay } from './relay.ts';
+import type { Conducted, Envelope } from './transaction.ts';
 
 /** The connections to one relay, each of which carries one message at a time. */
 export type Pool = {
   /**
-   * A connection that is the taker's until it is given back; the relay's answer when it lets nobody in, or
-   * undefined while it is left alone for that.
+   * Sends a message on a connection that is its own for that time.
    *
    * @param connect whether a new one may be made for it; if not, it waits for one that others have
+   * @returns the relay's answer when it lets nobody in; undefined while it is left alone
    */
-  take(connect: boolean): Promise<Line | Refused | undefined>;
-  giveBack(line: Line): void;
+  send(connect: boolean, envelope: Envelope, message: Buffer): Promise<Sent | Refused | undefined>;
   /** Whether a message can go through it, now or later. */
   state(connect: boolean): Candidate['state'];
   /** Whether one could go at once. */
@@ -22,11 +22,17 @@ export type Pool = {
   close(): void;
 };
 
+/** `kept`: the connection had carried others before. */
+type Sent = Conducted & { kept: boolean };
+
 type Options = {
   most: number;
   /** How long an unused connection is kept, in milliseconds. */
   idle: number;
-  /** Is told of a relay that lets nobody in, and for how long it is left alone; and of one that does again. */
+  /**
+   * Is told of a relay that lets nobody in, or says no more, and for how long it is left alone; and of one that is well
+   * again.
+   */
   onTrouble(refused: Refused, milliseconds: number): void;
   onBack(): void;
 };
@@ -38,17 +44,37 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   let open = 0; // those that are being opened included
   let opening = 0;
   let health = well;
+  let heardAt = 0; // it said something about a message
+  let mutedAt: number | undefined; // it let us in, and then said nothing
   let closed = false;
 
   const letsIn = () => health === well || mayConnect(health, performance.now(), opening);
   const mayOpen = (connect: boolean) => connect && open < limit && letsIn();
+  /** It was mute, and it is not time to see with one message whether it still is. */
+  const isMute = () => mutedAt !== undefined && (open > free.length || performance.now() < health.until);
   const state = (connect: boolean) => {
+    if (isMute()) return 'away';
     if (open > opening || (connect && letsIn())) return 'well';
     return opening > 0 ? 'opening' : 'away';
   };
 
+  async function send(connect: boolean, envelope: Envelope, message: Buffer) {
+    const line = await take(connect);
+    if (!line || 'outcome' in line) return line;
+    const { kept } = line;
+    const takenAt = performance.now();
+    try {
+      const conducted = await line.send(envelope, message);
+      learn(conducted, takenAt);
+      return { ...conducted, kept };
+    } finally {
+      giveBack(line);
+    }
+  }
+
   async function take(connect: boolean): Promise<Line | Refused | undefined> {
     for (;;) {
+      if (isMute()) return undefined;
       const line = free.pop();
       if (line) {
         line.wake();
@@ -68,22 +94,40 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     const opened = await openLine(relay);
     opening -= 1;
     if ('send' in opened) {
-      if (health !== well) {
-        health = well;
-        onBack();
-        wakeAll();
-      }
+      if (mutedAt === undefined) recover();
       return opened;
     }
     // of many attempts that began together, the first that fails speaks for all
-    if (health === before) {
-      const now = performance.now();
-      health = afterFailure(health, now, Math.random());
-      onTrouble(opened, Math.round(health.until - now));
-    }
+    if (health === before) leaveAlone(opened);
     open -= 1;
     wakeAll();
     return opened;
+  }
+
+  function leaveAlone(refused: Refused): void {
+    const now = performance.now();
+    health = afterFailure(health, now, Math.random());
+    onTrouble(refused, Math.round(health.until - now));
+  }
+
+  function recover(): void {
+    if (health === well) return;
+    health = well;
+    mutedAt = undefined;
+    onBack();
+    wakeAll();
+  }
+
+  /** What is learnt of a relay that let us in: it is well as long as it answers anybody, whatever it says. */
+  function learn({ outcome, broke }: Conducted, takenAt: number): void {
+    if (broke === undefined) {
+      heardAt = performance.now();
+      if (mutedAt !== undefined) recover();
+    } else if (broke === 'silence' && takenAt > Math.max(heardAt, mutedAt ?? 0)) {
+      leaveAlone({ outcome, reason: 'ETIMEDOUT' });
+      mutedAt = performance.now();
+      wakeAll();
+    }
   }
 
   function giveBack(line: Line): void {
@@ -122,8 +166,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   }
 
   return {
-    take,
-    giveBack,
+    send,
     state,
     room: (connect) => free.length > 0 || mayOpen(connect),
     limit(next) {

@@ -10,8 +10,8 @@ export type Envelope = {
   id?: string;
 };
 
-/** `lost`: the connection broke without a word about this message. */
-export type Conducted = { outcome: Outcome; lost: boolean };
+/** `broke`: how the conversation ended where there was no word about this message. */
+export type Conducted = { outcome: Outcome; broke?: 'cut' | 'silence' };
 
 /**
  * One mail transaction (RFC 5321 section 3.3) with one recipient. Afterwards the wire is ready for the next one, or
@@ -25,7 +25,7 @@ export async function conductTransaction(
   message: Buffer,
 ): Promise<Conducted> {
   if (!isSendable(server, envelope, message)) {
-    return { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }), lost: false };
+    return { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }) };
   }
   return (await announce(wire, server, envelope, message.length)) ?? handOver(wire, server, message);
 }
@@ -67,12 +67,10 @@ async function announce(
     }
     if (refusal) await startAfresh(wire);
   } catch (error) {
-    const { silent } = brokenBy(error);
-    return refusal
-      ? { outcome: refusal, lost: false }
-      : { outcome: outcomeOf(server, { stage }), lost: !silent };
+    const broke = brokenBy(error);
+    return refusal ? { outcome: refusal } : { outcome: outcomeOf(server, { stage }), broke: howOf(broke) };
   }
-  return refusal && { outcome: refusal, lost: false };
+  return refusal && { outcome: refusal };
 }
 
 function commandsOf({ dsn, size }: Server, { from, to, id }: Envelope, length: number) {
@@ -107,10 +105,10 @@ async function handOver(wire: Wire, server: Server, message: Buffer): Promise<Co
     if (reply.code === undefined || reply.code === 421 || !handedOver) wire.drop();
     else if (isPositive(reply)) wire.expectNothing();
     else await startAfresh(wire);
-    return { outcome: outcomeOf(server, { stage, reply, handedOver }), lost: false };
+    return { outcome: outcomeOf(server, { stage, reply, handedOver }) };
   } catch (error) {
-    const { silent } = brokenBy(error);
-    return { outcome: outcomeOf(server, { stage, handedOver: allIsOut() }), lost: !silent };
+    const broke = brokenBy(error);
+    return { outcome: outcomeOf(server, { stage, handedOver: allIsOut() }), broke: howOf(broke) };
   }
 }
 
@@ -129,6 +127,8 @@ function brokenBy(error: unknown): WireBroken {
   if (error instanceof WireBroken) return error;
   throw error;
 }
+
+const howOf = ({ silent }: WireBroken) => (silent ? 'silence' : 'cut');
 
 type Seen = { stage: Stage; reply?: Reply; handedOver?: boolean; unsendable?: boolean };
 
