@@ -151,7 +151,8 @@ export async function readOwnKeys(folder: string): Promise<MasterKey[] | undefin
   );
 }
 
-function unreachable(error: unknown): unknown {
+/** What a person is told when a database of their own cannot be used; other errors stay as they are. */
+export function unreachable(error: unknown): unknown {
   const reasons: Record<string, string> = {
     ECONNREFUSED: 'nothing listens there',
     ENOENT: 'nothing listens there',

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Config, type Role, readConfig } from './config.ts';
-import { type Context, createContext } from './context.ts';
+import { type Context, createContext, unreachable } from './context.ts';
 import { ExpectedError } from './expected.ts';
 import { readStanding, reasons, type Standing, whatToDo } from './hold/hold.ts';
 import { createLog, type Logger } from './log.ts';
@@ -26,7 +26,7 @@ async function main(): Promise<void> {
   const running: Running[] = [];
   try {
     for (const role of Object.keys(start) as Role[]) {
-      if (config.roles.includes(role)) running.push(await start[role](context));
+      if (config.roles.includes(role)) running.push(await startRole(role, context));
     }
     say(
       `Outspoken is ready${config.roles.includes('web') ? `: ${context.site.url}/` : ''}${hintsFor(config, context, running)}`,
@@ -41,6 +41,15 @@ async function main(): Promise<void> {
     await stop(running, context, log);
   }
   say('Outspoken has stopped.');
+}
+
+/** A database that goes away while we start is no surprise. */
+async function startRole(role: Role, context: Context): Promise<Running> {
+  try {
+    return await start[role](context);
+  } catch (error) {
+    throw context.config.databaseUrl ? unreachable(error) : error;
+  }
 }
 
 function readRoles(args: string[]): string[] {
