@@ -6,7 +6,7 @@ import { type Mark, nothing } from '../hold/mark.ts';
 import type { Logger } from '../log.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
-import { moveLetters, recordOutcomes } from './move.ts';
+import { moveLetters, putBack, recordOutcomes } from './move.ts';
 import { heedOutcomes, type ReceiverState } from './receiver-store.ts';
 import { waitAfter } from './retry.ts';
 
@@ -120,15 +120,8 @@ const finish = statement(`
     chosen: 'select unnest(letter_ids) from finished',
     only: 'bundle_id = $1',
   })},
-  ${moveLetters('return', {
-    name: 'left_over',
-    chosen: 'select unnest(letter_ids) from finished',
-    set: 'bundle_id = null',
-    only: 'bundle_id = $1',
-    returning: 'id, campaign_id, brand_id, due_at',
-  })}
-  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-  select id, campaign_id, brand_id, due_at from left_over`);
+  ${putBack({ name: 'left_over', chosen: 'select unnest(letter_ids) from finished', only: 'bundle_id = $1' })}
+  select`);
 
 export type BundleStore = ReturnType<typeof openBundles>;
 

@@ -43,6 +43,19 @@ export function moveLetters(
   )`;
 }
 
+/**
+ * The SQL that puts back what was released and not claimed, each letter into its old place in the line: part of a
+ * `with` list. After it, `name` holds a row per letter.
+ */
+export function putBack({ name, chosen, only }: { name: string; chosen: string; only?: string }): string {
+  const returning = 'id, campaign_id, brand_id, due_at';
+  return `
+  ${moveLetters('return', { name, chosen, set: 'bundle_id = null', only, returning })},
+  ${name}_waiting as (
+    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at) select ${returning} from ${name}
+  )`;
+}
+
 /** The SQL of an event that moves nothing: part of a `with` list. `chosen` returns the letters' ids (column `id`). */
 export function appendNews(
   type: News,

@@ -3,7 +3,7 @@ import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
-import { moveLetters } from './move.ts';
+import { moveLetters, putBack } from './move.ts';
 import { takeBackAgain } from './take-back-again.ts';
 import { type Evidence, resolveUnknown } from './unknown-letters.ts';
 
@@ -47,14 +47,8 @@ const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outs
 const emptyBundles = statement(`
   with gone as (delete from bundle returning letter_ids),
   ${moveLetters('loseSight', { name: 'lost', chosen: 'select unnest(letter_ids) from gone' })},
-  ${moveLetters('return', {
-    name: 'back',
-    chosen: 'select unnest(letter_ids) from gone',
-    set: 'bundle_id = null',
-    returning: 'id, campaign_id, brand_id, due_at',
-  })}
-  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-  select id, campaign_id, brand_id, due_at from back`);
+  ${putBack({ name: 'back', chosen: 'select unnest(letter_ids) from gone' })}
+  select`);
 
 // Whoever has a letter that was sent had confirmed; and with that one all others.
 const confirmedSince = statement<Sealed & { tokens: Buffer }>(`

@@ -1,5 +1,5 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
-import { moveLetters } from './move.ts';
+import { moveLetters, putBack } from './move.ts';
 
 /** How long a bundle may lie without being taken before its job is taken for lost, in seconds. */
 const lostJob = 10;
@@ -20,17 +20,11 @@ const takeBack = statement<{ unknown: number; returned: number }>(`
     chosen: 'select unnest(letter_ids) from orphan',
     only: 'bundle_id = any (array(select id from orphan))',
   })},
-  ${moveLetters('return', {
+  ${putBack({
     name: 'back',
     chosen: 'select unnest(letter_ids) from orphan',
-    set: 'bundle_id = null',
     only: 'bundle_id = any (array(select id from orphan))',
-    returning: 'id, campaign_id, brand_id, due_at',
   })},
-  waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-    select id, campaign_id, brand_id, due_at from back
-  ),
   forgotten as (
     delete from worker where id = any ($1::int[])
   )
@@ -44,15 +38,12 @@ const outOfHours = statement(`
       and not is_within_hours(now(), sends_from, sends_until, time_zone)
     returning bundle.id, letter_ids
   ),
-  ${moveLetters('return', {
+  ${putBack({
     name: 'back',
     chosen: 'select unnest(letter_ids) from late',
-    set: 'bundle_id = null',
     only: 'bundle_id = any (array(select id from late))',
-    returning: 'id, campaign_id, brand_id, due_at',
   })}
-  insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-  select id, campaign_id, brand_id, due_at from back`);
+  select`);
 
 /**
  * Puts letters back whose bundles lay in the queue until their contact's hours were over: when the queue or the relay
