@@ -65,10 +65,8 @@ export function createMailer({
   timeouts,
   log,
 }: MailerOptions): Mailer {
-  const inTrouble = new Set<number>(); // since they were last tried
-  const relays = readRelays(url, timeouts).map((relay, n) => ({
+  const relays = readRelays(url, timeouts).map((relay) => ({
     ...relay,
-    n,
     share: 1,
     pool: createPool(relay, {
       most: relay.connections === undefined ? connections : 1, // until the share is known
@@ -76,13 +74,9 @@ export function createMailer({
       onTrouble({ outcome, reason }, milliseconds) {
         const { host } = relay;
         const { code, stage } = outcome;
-        inTrouble.add(n);
         log?.warn({ host, stage, code, reason, milliseconds }, 'a relay takes nothing; it is left alone');
       },
-      onBack() {
-        inTrouble.delete(n);
-        log?.info({ host: relay.host }, 'a relay is back');
-      },
+      onBack: () => log?.info({ host: relay.host }, 'a relay is back'),
     }),
   }));
   type Ours = (typeof relays)[number];
@@ -129,7 +123,7 @@ export function createMailer({
         : deliver(envelope, bytes);
     },
     isAway: () => relays.every(({ pool }) => pool.state(true) === 'away'),
-    isShutOut: () => relays.every(({ n, pool }) => inTrouble.has(n) && pool.state(false) !== 'well'),
+    isShutOut: () => relays.every(({ pool }) => pool.isShutOut()),
     share(place) {
       for (const relay of relays) {
         if (relay.connections === undefined) continue;

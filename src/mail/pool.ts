@@ -15,6 +15,8 @@ export type Pool = {
   send(connect: boolean, envelope: Envelope, message: Buffer): Promise<Sent | Refused | undefined>;
   /** Whether a message can go through it, now or later. */
   state(connect: boolean): Candidate['state'];
+  /** It took nothing when it was last tried, however long ago that is, and no connection stands. */
+  isShutOut(): boolean;
   /** Whether one could go at once. */
   room(connect: boolean): boolean;
   /** How many connections there may be from now on. */
@@ -168,6 +170,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   return {
     send,
     state,
+    isShutOut: () => health !== well && state(false) !== 'well',
     room: (connect) => free.length > 0 || mayOpen(connect),
     limit(next) {
       limit = next;
