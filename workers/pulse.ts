@@ -1,65 +1,48 @@
 import type { Mailer } from '../src/mail/mailer.ts';
-import type { Outcome } from '../src/mail/outcome.ts';
 
-/** Whether mail servers answer: what a worker has in the air, and for how long it has heard nothing. */
+/** Whether others answer: what is with them, and for how long nothing was heard. */
 export type Pulse = {
-  /** The same mailer; what it sends is counted until it is answered. */
-  of(mailer: Mailer): Mailer;
-  inTheAir(): number;
-  /** For how long something is in the air and nothing was answered, in milliseconds. */
+  /**
+   * The same function, whose calls are counted until they are done.
+   *
+   * @param isAnswer whether a result says that somebody answered; what is thrown never does
+   */
+  of<Args extends unknown[], Result>(
+    work: (...args: Args) => Promise<Result>,
+    isAnswer?: (result: Result) => boolean,
+  ): (...args: Args) => Promise<Result>;
+  /** How many calls are under way. */
+  underWay(): number;
+  /** For how long calls have been under way and none was answered, in milliseconds. */
   quietFor(): number;
 };
 
 export function createPulse(): Pulse {
-  let inTheAir = 0;
-  let heardAt = performance.now();
+  let underWay = 0;
+  let heardAt = 0;
   const hear = () => {
     heardAt = performance.now();
   };
-  async function watch(answer: Promise<Outcome>): Promise<Outcome> {
-    if (inTheAir === 0) hear(); // before, there was nothing to hear
-    inTheAir += 1;
-    try {
-      const outcome = await answer;
-      if (outcome.host !== undefined) hear(); // else no server was asked: the guard stopped it, say
-      return outcome;
-    } finally {
-      inTheAir -= 1;
-    }
-  }
   return {
-    of: (mailer) => ({ ...mailer, send: (envelope, bytes) => watch(mailer.send(envelope, bytes)) }),
-    inTheAir: () => inTheAir,
-    quietFor: () => (inTheAir > 0 ? performance.now() - heardAt : 0),
+    of:
+      (work, isAnswer = () => true) =>
+      async (...args) => {
+        if (underWay === 0) hear(); // before, there was nothing to hear
+        underWay += 1;
+        try {
+          const result = await work(...args);
+          if (isAnswer(result)) hear();
+          return result;
+        } finally {
+          underWay -= 1;
+        }
+      },
+    underWay: () => underWay,
+    quietFor: () => (underWay > 0 ? performance.now() - heardAt : 0),
   };
 }
 
-/** Whether statements are answered: how long some have been under way, and none was done. */
-export type Stride = {
-  /** The same function, whose calls are counted until they are done. */
-  of<Args extends unknown[], Result>(
-    work: (...args: Args) => Promise<Result>,
-  ): (...args: Args) => Promise<Result>;
-  /** In milliseconds. */
-  stuckFor(): number;
-};
-
-export function createStride(): Stride {
-  let underWay = 0;
-  let since = 0;
-  return {
-    of:
-      (work) =>
-      async (...args) => {
-        if (underWay === 0) since = performance.now();
-        underWay += 1;
-        try {
-          return await work(...args);
-        } finally {
-          underWay -= 1;
-          since = performance.now();
-        }
-      },
-    stuckFor: () => (underWay > 0 ? performance.now() - since : 0),
-  };
+/** The same mailer, whose pulse is taken: an outcome without a host is our own, such as that of the guard. */
+export function watchMailer(mailer: Mailer, pulse: Pulse): Mailer {
+  return { ...mailer, send: pulse.of(mailer.send, ({ host }) => host !== undefined) };
 }

@@ -5,7 +5,7 @@ import { createPlaces } from '../src/letters/places.ts';
 import { sendBundle } from '../src/letters/send-bundle.ts';
 import { createWriter } from '../src/letters/write-out.ts';
 import type { Mailer } from '../src/mail/mailer.ts';
-import { createStride } from './pulse.ts';
+import { createPulse } from './pulse.ts';
 import type { Queues } from './queue.ts';
 
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
@@ -26,12 +26,12 @@ export function startSendingBundles(
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
   const store = openBundles(database, { workerId, mark, log });
-  const stride = createStride();
+  const statements = createPulse();
   const bundles = {
     ...store,
-    take: stride.of(store.take),
-    recordAndClaim: stride.of(store.recordAndClaim),
-    finish: stride.of(store.finish),
+    take: statements.of(store.take),
+    recordAndClaim: statements.of(store.recordAndClaim),
+    finish: statements.of(store.finish),
   };
   const writeOut = createWriter({ vault, wordings, mailDomain: config.mailDomain });
   const sending = { bundles, writeOut, mailer, log, places, stopping };
@@ -53,7 +53,7 @@ export function startSendingBundles(
   return {
     active,
     /** For how long the database has let nothing be claimed or recorded that was to be, in milliseconds. */
-    stuckFor: stride.stuckFor,
+    stuckFor: statements.quietFor,
     async close() {
       await Promise.all(workers.map((worker) => worker.close()));
     },

@@ -18,7 +18,7 @@ const tenMinutes = 10 * 60_000;
 type Options = {
   workerId: number;
   active: Set<string>;
-  pulse: Pick<Pulse, 'inTheAir' | 'quietFor'>;
+  pulse: Pick<Pulse, 'underWay' | 'quietFor'>;
   /** For how long letters could not be released, claimed or recorded, in milliseconds. */
   stuckFor: () => number;
   mailer: Mailer;
@@ -39,7 +39,7 @@ export function startTidying(
   const beating = startLoop(
     () =>
       beatWorker(database, workerId, {
-        inTheAir: pulse.inTheAir(),
+        inTheAir: pulse.underWay(),
         quietFor: pulse.quietFor(),
         queueIsLost: queues.isLost(),
         markIsLost: mark.wasLost(),

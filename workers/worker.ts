@@ -4,7 +4,7 @@ import { openMark } from '../src/hold/mark.ts';
 import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
 import { returnOutOfHours } from '../src/letters/sweep.ts';
 import { openMailer } from './mailer.ts';
-import { createPulse } from './pulse.ts';
+import { createPulse, watchMailer } from './pulse.ts';
 import { openQueues } from './queue.ts';
 import { startRelease } from './release.ts';
 import { startSendingBundles } from './send-bundle.ts';
@@ -21,7 +21,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const mailer = await openMailer(context);
   // apart, since other mail may find its way while all letters are with a relay that does not answer
   const [ofLetters, ofOthers] = [createPulse(), createPulse()];
-  const otherMailer = ofOthers.of(mailer);
+  const otherMailer = watchMailer(mailer, ofOthers);
   const mark = await openMark(context, config.dataDir);
   await returnOutOfHours(database); // jobs may come before the first sweep
   const workerId = await enlistWorker(database);
@@ -36,7 +36,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const bundles = startSendingBundles(context, queues, {
     workerId,
     mark,
-    mailer: ofLetters.of(mailer),
+    mailer: watchMailer(mailer, ofLetters),
     stopping: stopping.signal,
     onDone: () => release.wake(),
   });
@@ -45,7 +45,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
     workerId,
     active: bundles.active,
     pulse: {
-      inTheAir: () => ofLetters.inTheAir() + ofOthers.inTheAir(),
+      underWay: () => ofLetters.underWay() + ofOthers.underWay(),
       quietFor: () => Math.max(ofLetters.quietFor(), ofOthers.quietFor()),
     },
     stuckFor: () => Math.max(release.stuckFor(), bundles.stuckFor()),
