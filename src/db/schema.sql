@@ -397,7 +397,7 @@ comment on column worker.progress_at is 'when a mail server last answered it, or
 comment on column worker.in_the_air is 'letters that are with a mail server and were not answered yet';
 comment on column worker.queue_lost_at is 'since when it cannot reach the queue; null: it can';
 comment on column worker.mark_lost_at is 'since when it cannot write its mark into DATA_DIR, and so takes no letters; null: it can';
-comment on column worker.relays_lost_at is 'since when no mail relay lets it in; null: one does, or none was tried';
+comment on column worker.relays_lost_at is 'since when no mail relay takes anything from it; null: one does, or none was tried';
 comment on column worker.got_on_at is 'when a statement that releases, claims or records letters last came to its end, or there was none';
 
 CREATE OR REPLACE FUNCTION public.guard_deletion()

@@ -47,8 +47,8 @@ const take = statement<BundleRow>(`
     update bundle set worker_id = $2 where id = $1 and worker_id is null
     returning id, campaign_id, brand_id, contact_id, letter_ids, probes
   )
-  select taken.id::text, letter_ids, brand.name as brand, taken.contact_id, refusals, lists, contact.address, mail_domain,
-    contact.domain,
+  select taken.id::text, letter_ids, brand.name as brand, taken.contact_id, refusals, lists, contact.address,
+    mail_domain, contact.domain,
     probes is not null as probe,
     case when receiver.domain is null then 'well' when probe_at is null then 'watched' else 'open' end as receiver
   from taken

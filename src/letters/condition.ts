@@ -31,7 +31,7 @@ export type WorkerReport = {
   queueLostFor: number;
   /** For how long it cannot write down its mark outside the database, and so takes no letters. */
   markLostFor: number;
-  /** For how long no relay lets it in, and for how long it has waited to release, claim or record letters. */
+  /** For how long no relay takes anything from it, and for how long it has waited to release, claim or record letters. */
   relaysLostFor: number;
   stuckFor: number;
   inTheAir: number;
