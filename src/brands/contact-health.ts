@@ -100,10 +100,14 @@ export async function listSuspended(db: Queryable): Promise<Suspended[]> {
 
 const lift = statement<{ id: number }>(`
   update contact set health = 'good', failures = 0, refusals = 0, suspended_at = null, suspension_told = false
-  where id = $1::bigint and health = 'suspended'
+  where health = 'suspended' and ($1::bigint is null or id = $1)
   returning id`);
 
-/** Lets a contact's letters go again. False: it is not suspended. */
-export async function liftSuspension(db: Queryable, id: string): Promise<boolean> {
-  return (await db.row(lift, [id])) !== undefined;
+/**
+ * Lets letters go again: those to one contact, or to all that are suspended.
+ *
+ * @returns how many contacts are good again
+ */
+export async function liftSuspensions(db: Queryable, id: string | 'all'): Promise<number> {
+  return (await db.rows(lift, [id === 'all' ? null : id])).length;
 }

@@ -1,4 +1,4 @@
-import { liftSuspension, listSuspended } from '../brands/contact-health.ts';
+import { liftSuspensions, listSuspended } from '../brands/contact-health.ts';
 import { ExpectedError } from '../expected.ts';
 import { misused, readId } from './arguments.ts';
 import type { Command } from './command.ts';
@@ -8,11 +8,12 @@ export const contacts: Command = {
   usage: [
     '  npm run contacts               the suspended ones: id, brand, since when, letters that wait',
     '  npm run contacts -- lift ID    let its letters go again, once its address was checked',
+    '  npm run contacts -- lift all   let all letters go again, once the relay that refused them was mended',
   ].join('\n'),
 
   async run({ database, hint }, { args, say }) {
     const [what, ...rest] = args;
-    const id = readId(rest[0]);
+    const id = rest[0] === 'all' ? 'all' : readId(rest[0]);
     if (what === undefined) {
       const suspended = await listSuspended(database);
       for (const contact of suspended) {
@@ -23,11 +24,17 @@ export const contacts: Command = {
       }
       if (suspended.length === 0) say('No contact is suspended.');
     } else if (what === 'lift' && id && rest.length === 1) {
-      if (!(await liftSuspension(database, id))) {
-        throw new ExpectedError(`Contact ${id} is not suspended. Nothing was changed.`);
+      const lifted = await liftSuspensions(database, id);
+      if (lifted === 0) {
+        const which = id === 'all' ? 'No contact is suspended' : `Contact ${id} is not suspended`;
+        throw new ExpectedError(`${which}. Nothing was changed.`);
       }
       hint();
-      say(`Contact ${id} is good again; its letters go at its pace.`);
+      say(
+        id === 'all'
+          ? `${lifted} contacts are good again; their letters go at their pace.`
+          : `Contact ${id} is good again; its letters go at its pace.`,
+      );
     } else misused(this);
     return undefined;
   },

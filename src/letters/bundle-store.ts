@@ -4,7 +4,7 @@ import { persist } from '../db/persist.ts';
 import { goingSince } from '../hold/hold.ts';
 import { type Mark, nothing } from '../hold/mark.ts';
 import type { Logger } from '../log.ts';
-import type { Outcome } from '../mail/outcome.ts';
+import { isOurOwn, type Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
 import { moveLetters, putBack, recordOutcomes } from './move.ts';
 import { heedOutcomes, type ReceiverState } from './receiver-store.ts';
@@ -183,10 +183,9 @@ export function openBundles(
   };
 }
 
-/** A refusal without a code is our own: nobody was asked, so it says nothing about the contact. */
 const countAtOnce = (outcomes: Outcome[]) => ({
   isTaken: outcomes.some(({ kind }) => kind === 'accepted'),
-  refused: outcomes.filter(({ kind, code }) => kind === 'refused' && code !== undefined).length,
+  refused: outcomes.filter((outcome) => outcome.kind === 'refused' && !isOurOwn(outcome)).length,
 });
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;

@@ -30,6 +30,9 @@ export type Outcome = {
   stage?: Stage;
 };
 
+/** A refusal that no server spoke: we found the message unsendable, which says nothing about anybody else. */
+export const isOurOwn = ({ kind, code }: Outcome) => kind === 'refused' && code === undefined;
+
 type Row = { when: string; holds: (facts: Facts) => boolean; outcome: OutcomeKind };
 
 const between = (low: number, high: number) => (facts: Facts) =>

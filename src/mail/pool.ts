@@ -1,6 +1,7 @@
 import type { Candidate } from './choice.ts';
 import { afterFailure, mayConnect, well } from './health.ts';
 import { type Line, openLine, type Refused } from './line.ts';
+import { isOurOwn } from './outcome.ts';
 import type { Relay } from './relay.ts';
 import type { Conducted, Envelope } from './transaction.ts';
 
@@ -32,12 +33,18 @@ type Options = {
   /** How long an unused connection is kept, in milliseconds. */
   idle: number;
   /**
-   * Is told of a relay that lets nobody in, or says no more, and for how long it is left alone; and of one that is well
-   * again.
+   * Is told of a relay that lets nobody in, says no more or refuses everybody, and for how long it is left alone; and of
+   * one that is well again.
    */
   onTrouble(refused: Refused, milliseconds: number): void;
   onBack(): void;
 };
+
+/**
+ * Who refuses messages to so many receiving domains, and takes none between them, refuses us. A refusal is final, so
+ * the other letters had better wait than be refused one by one.
+ */
+const refusesEverybody = 3;
 
 export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Options): Pool {
   const free: Line[] = [];
@@ -47,15 +54,17 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   let opening = 0;
   let health = well;
   let heardAt = 0; // it said something about a message
-  let mutedAt: number | undefined; // it let us in, and then said nothing
+  const refusedTo = new Set<string>(); // domains whose messages it refused since it took one
+  /** It lets us in, and is of no use. */
+  let useless: { since: number; because: 'silence' | 'refusals' } | undefined;
   let closed = false;
 
   const letsIn = () => health === well || mayConnect(health, performance.now(), opening);
   const mayOpen = (connect: boolean) => connect && open < limit && letsIn();
-  /** It was mute, and it is not time to see with one message whether it still is. */
-  const isMute = () => mutedAt !== undefined && (open > free.length || performance.now() < health.until);
+  /** It was of no use, and it is not time to see with one message whether it still is. */
+  const rests = () => useless !== undefined && (open > free.length || performance.now() < health.until);
   const state = (connect: boolean) => {
-    if (isMute()) return 'away';
+    if (rests()) return 'away';
     if (open > opening || (connect && letsIn())) return 'well';
     return opening > 0 ? 'opening' : 'away';
   };
@@ -67,7 +76,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     const takenAt = performance.now();
     try {
       const conducted = await line.send(envelope, message);
-      learn(conducted, takenAt);
+      learn(conducted, envelope.to, takenAt);
       return { ...conducted, kept };
     } finally {
       giveBack(line);
@@ -76,7 +85,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
 
   async function take(connect: boolean): Promise<Line | Refused | undefined> {
     for (;;) {
-      if (isMute()) return undefined;
+      if (rests()) return undefined;
       const line = free.pop();
       if (line) {
         line.wake();
@@ -96,7 +105,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     const opened = await openLine(relay);
     opening -= 1;
     if ('send' in opened) {
-      if (mutedAt === undefined) recover();
+      if (!useless) recover();
       return opened;
     }
     // of many attempts that began together, the first that fails speaks for all
@@ -115,21 +124,34 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   function recover(): void {
     if (health === well) return;
     health = well;
-    mutedAt = undefined;
+    useless = undefined;
     onBack();
     wakeAll();
   }
 
-  /** What is learnt of a relay that let us in: it is well as long as it answers anybody, whatever it says. */
-  function learn({ outcome, broke }: Conducted, takenAt: number): void {
-    if (broke === undefined) {
+  /**
+   * What is learnt of a relay that let us in. One that was silent is well as soon as it answers anybody, whatever it
+   * says; one that refused everybody, when it takes a message.
+   */
+  function learn({ outcome, broke }: Conducted, to: string, takenAt: number): void {
+    if (broke === 'silence') {
+      if (takenAt > heardAt) giveUp('silence', { outcome, reason: 'ETIMEDOUT' }, takenAt);
+    } else if (broke === undefined && !isOurOwn(outcome)) {
       heardAt = performance.now();
-      if (mutedAt !== undefined) recover();
-    } else if (broke === 'silence' && takenAt > Math.max(heardAt, mutedAt ?? 0)) {
-      leaveAlone({ outcome, reason: 'ETIMEDOUT' });
-      mutedAt = performance.now();
-      wakeAll();
+      const isTaken = outcome.kind === 'accepted';
+      if (isTaken) refusedTo.clear();
+      else if (outcome.kind === 'refused') refusedTo.add(to.slice(to.lastIndexOf('@') + 1).toLowerCase());
+      if (refusedTo.size >= refusesEverybody) giveUp('refusals', { outcome, reason: 'refuses all' }, takenAt);
+      else if (useless && (isTaken || useless.because === 'silence')) recover();
     }
+  }
+
+  /** Messages that were under way already say nothing new of a relay that was given up meanwhile. */
+  function giveUp(because: 'silence' | 'refusals', refused: Refused, takenAt: number): void {
+    if (useless && takenAt <= useless.since) return;
+    leaveAlone(refused);
+    useless = { since: performance.now(), because };
+    wakeAll();
   }
 
   function giveBack(line: Line): void {
@@ -170,7 +192,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   return {
     send,
     state,
-    isShutOut: () => health !== well && state(false) !== 'well',
+    isShutOut: () => useless !== undefined || (health !== well && state(false) !== 'well'),
     room: (connect) => free.length > 0 || mayOpen(connect),
     limit(next) {
       limit = next;

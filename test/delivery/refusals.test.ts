@@ -1,10 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { suspension } from '../../src/brands/contact-health.ts';
 import { contacts } from '../../src/commands/contacts.ts';
+import { until } from '../support/advocate.ts';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
 import { prepareDelivery } from '../support/delivery.ts';
-import { addressOf } from '../support/letters.ts';
+import { addCampaign, addressOf, bringForward, stateCounts, writeMany } from '../support/letters.ts';
+import { untilReadiness } from '../support/readiness.ts';
 
 describe('a contact whose letters a mail server refuses at once', () => {
   const { smtp, instance } = prepareDelivery({ shared: true });
@@ -54,4 +56,41 @@ describe('a contact whose letters a mail server refuses at once', () => {
     for (let n = 1; n <= suspension.failures; n += 1) await write('hm', 'deferred');
     expect(await list()).toBe('No contact is suspended.\n');
   });
+});
+
+describe('a relay that refuses everything', () => {
+  const { smtp, instance } = prepareDelivery();
+  const [brands, people] = [12, 20];
+
+  it('costs few letters; the others wait, and leave once it was mended', async () => {
+    smtp.script((moment) => (moment === 'rcpt' ? { reply: '554 5.7.1 relay access denied' } : undefined));
+    const slugs = await addCampaign(instance, 'many', brands);
+    await writeMany(instance, { people, brands: slugs, campaign: 'many' });
+    const { parts } = await untilReadiness(instance, ({ status }) => status !== 'ok');
+    expect(parts.mail?.reason).toMatch(/^no mail relay has taken anything/);
+    // ten in the air to each of three brands, and now and then one that shows how things stand
+    const few = 40;
+    expect((await stateCounts(instance)).rejected).toBeLessThan(few);
+
+    smtp.script(undefined);
+    expect(await runHere(instance, contacts, 'lift', 'all')).toMatchObject({
+      status: 0,
+      out: expect.stringMatching(/^\d+ contacts are good again/),
+    });
+    let counts: Record<string, number> = {};
+    await until(
+      async () => {
+        await bringForward(instance);
+        counts = await stateCounts(instance);
+        return (counts.accepted ?? 0) + (counts.rejected ?? 0) === brands * people;
+      },
+      'the others',
+      100_000,
+    );
+    expect(counts.rejected).toBeLessThan(few);
+    expect(await runHere(instance, contacts, 'lift', 'all')).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('No contact is suspended'),
+    });
+  }, 200_000);
 });

@@ -209,6 +209,77 @@ describe('a relay that lets us in, and then says nothing', () => {
   });
 });
 
+describe('a relay that lets us in, and refuses whatever it is given', () => {
+  const toBrand = (n: number) => ({ ...envelope, to: `human-rights@brand-${n}.example` });
+  const sendToBrands = async (...brands: number[]) => {
+    const kinds: string[] = [];
+    for (const n of brands) kinds.push((await mailer.send(toBrand(n), messageOf(n))).kind);
+    return kinds;
+  };
+  const kindsOf = (outcomes: { kind: string }[], kind: string) =>
+    outcomes.filter((outcome) => outcome.kind === kind);
+
+  it.each([
+    ['mail', '550 5.7.1 sender not allowed'],
+    ['rcpt', '554 5.7.1 relay access denied'],
+    ['dot', '554 5.7.1 policy'],
+  ] as [Moment, string][])(
+    'at %s: after three brands it is left alone, and letters wait',
+    async (moment, reply) => {
+      first.script(always(moment, { reply }));
+      open(first.url);
+      expect(await sendToBrands(1, 2, 3)).toEqual(['refused', 'refused', 'refused']);
+      expect([mailer.isAway(), mailer.isShutOut()]).toEqual([true, true]);
+      const outcomes = await Promise.all(numbers(20).map((n) => mailer.send(toBrand(n), messageOf(n))));
+      // in one second of a slow machine it may be time for one that shows how things stand, and a second later again
+      expect(kindsOf(outcomes, 'try again').length).toBeGreaterThanOrEqual(18);
+      expect(kindsOf(outcomes, 'accepted')).toEqual([]);
+    },
+  );
+
+  it('costs no more once another relay is there: that one gets them', async () => {
+    first.script(always('rcpt', { reply: '554 5.7.1 relay access denied' }));
+    open(weighing(first, 1), weighing(second, 0));
+    expect(await sendToBrands(1, 2, 3)).toEqual(['refused', 'refused', 'refused']);
+    const outcomes = await Promise.all(numbers(20).map((n) => mailer.send(toBrand(n), messageOf(n))));
+    expect(kindsOf(outcomes, 'accepted').length).toBeGreaterThanOrEqual(18);
+    expect(mailer.isShutOut()).toBe(false);
+  });
+
+  it('is tried with one message at a time, and is well again once it takes one', async () => {
+    first.script(always('rcpt', { reply: '554 5.7.1 relay access denied' }));
+    open(first.url);
+    await sendToBrands(1, 2, 3);
+    await until(async () => !mailer.isAway(), 'time to try it again', 60_000);
+    expect(mailer.isShutOut()).toBe(true); // as far as anybody knows
+    const outcomes = await Promise.all(numbers(5).map((n) => mailer.send(toBrand(n), messageOf(n))));
+    expect(outcomes.map(({ kind }) => kind).sort()).toEqual(['refused', ...Array(4).fill('try again')]);
+
+    first.script(always('rcpt', { reply: '451 4.3.0 later' })); // which says neither
+    await until(async () => !mailer.isAway(), 'time to try it again', 60_000);
+    expect(await sendToBrands(1)).toEqual(['try again']);
+    expect(mailer.isShutOut()).toBe(true);
+
+    first.script(undefined);
+    await until(async () => (await sendToBrands(1))[0] === 'accepted', 'a message that is taken', 60_000);
+    expect(mailer.isShutOut()).toBe(false);
+    const all = await Promise.all(numbers(8).map((n) => mailer.send(toBrand(n), messageOf(n))));
+    expect(kindsOf(all, 'accepted')).toHaveLength(8);
+  });
+
+  it('is well as long as it takes others, or refuses one brand only', async () => {
+    const dead = new Set([1, 2, 4, 5].map((n) => toBrand(n).to));
+    first.script((moment, { to }) =>
+      moment === 'rcpt' && dead.has(to[0] as string) ? { reply: '550 5.1.1 nobody' } : undefined,
+    );
+    open(first.url);
+    await sendToBrands(1, 2, 3, 4, 5);
+    await sendToBrands(5, 5, 5, 5);
+    expect(mailer.isAway()).toBe(false);
+    expect(await sendToBrands(6)).toEqual(['accepted']);
+  });
+});
+
 describe('a relay that goes down in the middle of it', () => {
   it('costs no message, and none arrives twice', async () => {
     open(first.url, second.url);
