@@ -5,7 +5,14 @@ import { until } from '../support/advocate.ts';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
 import { prepareDelivery } from '../support/delivery.ts';
-import { addCampaign, addressOf, bringForward, stateCounts, writeMany } from '../support/letters.ts';
+import {
+  addCampaign,
+  addressOf,
+  bringForward,
+  stateCounts,
+  untilStates,
+  writeMany,
+} from '../support/letters.ts';
 import { untilReadiness } from '../support/readiness.ts';
 
 describe('a contact whose letters a mail server refuses at once', () => {
@@ -55,6 +62,20 @@ describe('a contact whose letters a mail server refuses at once', () => {
     refuse('hm', '450 4.2.0 not now');
     for (let n = 1; n <= suspension.failures; n += 1) await write('hm', 'deferred');
     expect(await list()).toBe('No contact is suspended.\n');
+  });
+});
+
+describe('letters that are too large for the mail server', () => {
+  const { smtp, instance } = prepareDelivery();
+
+  it('are refused by ourselves, and suspend nobody', async () => {
+    smtp.script((moment) =>
+      moment === 'ehlo' ? { reply: '250-mx.brand.example\r\n250 SIZE 100' } : undefined,
+    );
+    await writeMany(instance, { people: suspension.failures, brands: ['hm', 'nike', 'puma'] });
+    await untilStates(instance, { rejected: 3 * suspension.failures });
+    expect((await runHere(instance, contacts)).out).toBe('No contact is suspended.\n');
+    expect(smtp.handedOver).toEqual([]);
   });
 });
 

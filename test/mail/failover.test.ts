@@ -267,6 +267,14 @@ describe('a relay that lets us in, and refuses whatever it is given', () => {
     expect(kindsOf(all, 'accepted')).toHaveLength(8);
   });
 
+  it('is well when it was we who found the messages too large for it', async () => {
+    const small = await startSmtp({ extensions: ['SIZE 10'] });
+    open(small.url);
+    expect(await sendToBrands(1, 2, 3, 4)).toEqual(Array(4).fill('refused'));
+    expect(mailer.isAway()).toBe(false);
+    await small.close();
+  });
+
   it('is well as long as it takes others, or refuses one brand only', async () => {
     const dead = new Set([1, 2, 4, 5].map((n) => toBrand(n).to));
     first.script((moment, { to }) =>
