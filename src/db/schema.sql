@@ -42,7 +42,7 @@ create table advocate (
   constraint advocate_waiting_hash_key UNIQUE (waiting_hash),
   constraint advocate_pkey PRIMARY KEY (id),
   constraint advocate_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaign(id)
-) with (fillfactor=70);
+) with (fillfactor=50);
 CREATE INDEX advocate_by_age ON public.advocate USING btree (created_at);
 comment on table advocate is 'one person''s submission to one campaign; the row is deleted when the person erases it or the clock does';
 comment on column advocate.submission is 'keyed hash of the form''s hidden id and of what was typed: a double click is one submission';
