@@ -1,5 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Facts, judge, outcomeTable } from '../../src/mail/outcome.ts';
+import {
+  describe as describeOutcome,
+  type Facts,
+  isOurOwn,
+  judge,
+  outcomeTable,
+} from '../../src/mail/outcome.ts';
 
 const facts = (given: Partial<Facts>): Facts => ({ stage: 'message', handedOver: true, ...given });
 
@@ -48,8 +54,49 @@ describe('the outcome table', () => {
     }
   });
 
+  it('knows each class of replies from its first to its last', () => {
+    const kindsOf = (replies: number[]) => replies.map((reply) => judge(facts({ reply })));
+    expect(kindsOf([199, 200, 299, 300])).toEqual(['unknown', 'accepted', 'accepted', 'unknown']);
+    expect(kindsOf([399, 400, 499])).toEqual(['unknown', 'try again', 'try again']);
+    expect(kindsOf([500, 599, 600])).toEqual(['refused', 'refused', 'unknown']);
+    const aboutTheSession = [503, 530, 534, 535, 538];
+    const beside = aboutTheSession.flatMap((reply) => [reply - 1, reply + 1]);
+    expect(new Set(kindsOf(aboutTheSession))).toEqual(new Set(['try again']));
+    expect(new Set(kindsOf(beside.filter((reply) => !aboutTheSession.includes(reply))))).toEqual(
+      new Set(['refused']),
+    );
+  });
+
   it('decides with every one of its rows', () => {
     expect(outcomeTable.map(({ when }) => when.length)).not.toContain(0);
     expect(new Set(outcomeTable.map(({ outcome }) => outcome)).size).toBe(4);
+  });
+});
+
+describe('an outcome', () => {
+  it('has the reply code and the words of the server, on one line of at most 500 characters', () => {
+    expect(describeOutcome('accepted', 'mx.brand.example', ' 250-2.0.0\r\n250  ok \r\n')).toEqual({
+      kind: 'accepted',
+      host: 'mx.brand.example',
+      code: 250,
+      response: '250-2.0.0 250 ok',
+    });
+    expect(describeOutcome('refused', 'mx', `550 ${'x'.repeat(496)}yz`).response).toBe(
+      `550 ${'x'.repeat(496)}`,
+    );
+  });
+
+  it('has no code where the server gave none', () => {
+    const codes = ['100', '599 no', '99 bottles', '600 too many', 'hello', '', undefined].map(
+      (words) => describeOutcome('unknown', 'mx', words).code,
+    );
+    expect(codes).toEqual([100, 599, undefined, undefined, undefined, undefined, undefined]);
+    expect(describeOutcome('try again', 'mx', undefined)).toEqual({ kind: 'try again', host: 'mx' });
+  });
+
+  it('is our own when it refuses and nobody spoke', () => {
+    expect(isOurOwn({ kind: 'refused' })).toBe(true);
+    expect(isOurOwn({ kind: 'refused', code: 550 })).toBe(false);
+    expect(isOurOwn({ kind: 'try again' })).toBe(false);
   });
 });
