@@ -11,6 +11,7 @@ async function typedIn(page: Page) {
   const picked = (name: string) =>
     page.locator(`input[name=${name}]:checked`).evaluateAll((all) => all.map((one) => one.value));
   return {
+    submission: await page.locator('input[name=submission]').inputValue(),
     brands: await picked('brand'),
     reasons: await picked('reason'),
     identity: await picked('identity'),
@@ -93,9 +94,10 @@ describeWith('chromium', 'the form in a browser', (program) => {
     await page.getByRole('heading', { name: 'Your 2 letters, as they will be sent' }).waitFor();
 
     await fillForm(page, instance);
+    const anew = await typedIn(page);
     await sendForm(page);
     await page.goBack();
-    expect(await typedIn(page)).toEqual(typed);
+    expect(await typedIn(page)).toEqual(anew);
     await close();
   });
 

@@ -34,6 +34,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
     const locale = pages.locale(request);
     const texts = textsIn(desk.campaign, [locale.language]);
     const typed = blankTyped(mintSubmissionId(), firstLanguage(locale.language, desk));
+    response.set('Cache-Control', keepsTyped);
     pages.send(request, response, 'campaign', {
       ...texts,
       story: texts.story.map((part) => ({
@@ -48,6 +49,12 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
     });
   };
 }
+
+/**
+ * Firefox empties the form of a page that may not be stored when somebody comes back to it. This one is public, and
+ * says nothing about its reader; what they type is not part of it. It is asked for anew each time, as the others are.
+ */
+const keepsTyped = 'private, no-cache';
 
 /** The form again, as it was filled in: the way back from the preview. */
 export function editLetter(context: Context, pages: Pages): RequestHandler {
