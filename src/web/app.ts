@@ -54,9 +54,9 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.use(neverStored);
   app.get('/healthz', health);
   app.get('/readyz', readiness(context));
-  app.use(limit('pages', tooMany(pages)));
   app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
   app.use(csrf.protect);
+  app.use(limit('pages', tooMany(pages))); // knows by now what was typed, and can give it back
   app.use(chooseLanguage(context, secure));
   app.param('slug', (_request, _response, next, slug) =>
     next(looksLikeSlug(slug) ? undefined : new Refusal(404, 'notFound')),

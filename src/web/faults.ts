@@ -22,16 +22,16 @@ function sendFault(
   const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) =>
     locale.text(key, { minutes }),
   );
-  const again = status >= 500 ? repeat(request) : undefined;
+  const again = status >= 500 || status === 429 ? repeat(request) : undefined;
   pages.send(request, response, 'fault', { title, text, again }, status);
 }
 
-/** What it takes to ask the same once more, so that a failure of ours costs nobody what they typed. */
-function repeat({ method, path, body }: Request) {
+/** What it takes to ask the same once more: neither a failure of ours nor a crowd costs anybody what they typed. */
+function repeat({ method, baseUrl, path, body }: Request) {
   const fields = Object.entries((body ?? {}) as Record<string, string | string[]>)
     .filter(([name]) => name !== '_csrf')
     .flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));
-  return { action: path, posts: method === 'POST', fields };
+  return { action: baseUrl + path, posts: method === 'POST', fields };
 }
 
 /** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */

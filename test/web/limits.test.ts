@@ -76,7 +76,10 @@ describe('too many private links from one connection', () => {
     const { page } = await untilTooMany(() => direct.visitor().get(`/r/${'A'.repeat(43)}`), 500);
     saysWhen(page);
     expect(wordsOf(page)).toContain('Please wait a little');
-    saysWhen(await direct.visitor().post(`/confirm/${'A'.repeat(43)}`));
+    expect(page.html).toContain(`href="/r/${'A'.repeat(43)}">Try again</a>`);
+    const pressed = await direct.visitor().post(`/confirm/${'A'.repeat(43)}`);
+    saysWhen(pressed);
+    expect(formOn(pressed, `/confirm/${'A'.repeat(43)}`)).toBeDefined();
     expect((await direct.visitor().get('/')).status).toBe(200);
   });
 });
@@ -88,6 +91,24 @@ describe('too many pages from one connection', () => {
     expect((await direct.visitor().get('/healthz')).status).toBe(200);
     expect((await direct.visitor().get('/readyz')).status).toBe(200);
     expect((await direct.visitor().get('/assets/outspoken.css')).status).toBe(200);
+  });
+
+  it('cost nobody what they typed', async () => {
+    const typed = letterFields({ brand: ['hm', 'puma'], words: 'Worth "keeping"\n& more' });
+    const refused = await direct.visitor().post(`${campaignPath}/preview`, typed);
+    saysWhen(refused);
+    const { _csrf, ...kept } = formOn(refused, `${campaignPath}/preview`).fields;
+    expect(kept).toEqual(
+      Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, [value].flat()])),
+    );
+  });
+
+  it('give another site no form that it could have pressed here', async () => {
+    const forged = await direct
+      .visitor()
+      .post(`${campaignPath}/letters`, letterFields(), { 'Sec-Fetch-Site': 'cross-site' });
+    expect(forged.status).toBe(403);
+    expect(forged.html).not.toContain('<form');
   });
 });
 
