@@ -98,7 +98,7 @@ describe.each(names)('the page: %s', (name) => {
     expect(html).not.toMatch(/\s(style|on[a-z]+)="/);
   });
 
-  it('leads nowhere within itself where nothing is', () => {
+  it('leads nowhere within itself, or within another page, where nothing is', async () => {
     const { html } = page(name);
     const anchors = [...html.matchAll(/ href="#([^"]*)"/g)].map(([, anchor]) => anchor);
     expect(anchors.filter((anchor) => !html.includes(` id="${anchor}"`))).toEqual([]);
@@ -106,6 +106,8 @@ describe.each(names)('the page: %s', (name) => {
       .flatMap(([, ids = '']) => ids.split(' '))
       .filter((id) => !html.includes(` id="${id}"`));
     expect(described).toEqual([]);
+    for (const [, path = '', anchor] of html.matchAll(/ href="(\/[^"#]*)#([^"]+)"/g))
+      expect((await instance.visitor().get(path)).html).toContain(` id="${anchor}"`);
   });
 
   it('names no other host that a browser would load from', () => {
