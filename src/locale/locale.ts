@@ -11,6 +11,8 @@ export type Locale = {
   language: string;
   /** The language's name for itself. */
   name: string;
+  /** Whose dates and lists are written, as a BCP 47 tag: mostly the language itself. */
+  formats: string;
   /**
    * The text of a key, with its values put in. A key that this language lacks is said in English.
    *
@@ -58,9 +60,9 @@ export async function loadLocales(folder = join(projectRoot, 'locales')): Promis
 }
 
 function createLocale(language: string, own: Map<string, string>, english: Map<string, string>): Locale {
-  const formats = new Map<string, IntlMessageFormat>();
-  const formatting = own.get('formats') ?? language; // a file may ask for another region's dates: en-GB
-  const moment = new Intl.DateTimeFormat(formatting, {
+  const messages = new Map<string, IntlMessageFormat>();
+  const formats = own.get('formats') ?? language; // a file may ask for another region's dates: en-GB
+  const moment = new Intl.DateTimeFormat(formats, {
     day: 'numeric',
     month: 'long',
     year: 'numeric',
@@ -70,7 +72,7 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     timeZone: 'UTC',
     timeZoneName: 'short',
   });
-  const stamp = new Intl.DateTimeFormat(formatting, {
+  const stamp = new Intl.DateTimeFormat(formats, {
     day: 'numeric',
     month: 'short',
     hour: '2-digit',
@@ -80,21 +82,22 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     timeZone: 'UTC',
     timeZoneName: 'short',
   });
-  const list = new Intl.ListFormat(formatting, { type: 'conjunction' });
-  const kilobytes = unit(formatting, 'kilobyte', 0);
-  const megabytes = unit(formatting, 'megabyte', 1);
+  const list = new Intl.ListFormat(formats, { type: 'conjunction' });
+  const kilobytes = unit(formats, 'kilobyte', 0);
+  const megabytes = unit(formats, 'megabyte', 1);
   return {
     language,
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
+    formats,
     text(key, values) {
-      let format = formats.get(key);
+      let format = messages.get(key);
       if (!format) {
         const message = own.get(key) ?? english.get(key);
         if (message === undefined) throw new Error(`there is no text for the key ${key}`);
         format = new IntlMessageFormat(message, own.has(key) ? language : 'en', undefined, {
           ignoreTag: true,
         });
-        formats.set(key, format);
+        messages.set(key, format);
       }
       return String(format.format(values));
     },

@@ -30,6 +30,14 @@ export async function loadViews(): Promise<Views> {
     moment: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).moment(date),
     stamp: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).stamp(date),
     iso: (date: Date) => date.toISOString(),
+    /** A text, with the moment that it tells marked as one, so that a script can say it in the reader's own time. */
+    timed(text: string, at: Date | undefined, options: Handlebars.HelperOptions) {
+      const escaped = handlebars.escapeExpression(text);
+      if (!at) return new handlebars.SafeString(escaped);
+      const moment = handlebars.escapeExpression(localeOf(options).moment(at));
+      const marked = `<time datetime="${at.toISOString()}">${moment}</time>`;
+      return new handlebars.SafeString(escaped.replace(moment, () => marked));
+    },
   });
   for (const [name, source] of await readTemplates('partials')) handlebars.registerPartial(name, source);
   const compile = (source: string) => handlebars.compile(source, { strict: true });

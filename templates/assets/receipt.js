@@ -1,42 +1,91 @@
-// Keeps the receipt up to date while it is open. Without this script the page has a link instead.
+// Keeps the receipt up to date while it is open, and says its times in the reader's own. Without this script the page
+// has a link to look again, and times in UTC.
 const place = document.getElementById('letters');
 const news = document.getElementById('news');
+const live = document.querySelector('.live');
+const look = document.querySelector('.look');
+let shown = place.innerHTML.trim();
 
-if (place && news && 'EventSource' in window) {
+sayOwnTimes();
+if ('EventSource' in window) {
+  look.hidden = true;
+  listen();
+}
+
+function listen() {
   const stream = new EventSource(place.dataset.stream);
-  let shown = place.innerHTML.trim();
-
-  stream.addEventListener('letters', (event) => {
-    const next = document.createElement('template');
-    next.innerHTML = event.data;
-    if (next.innerHTML.trim() === shown) return;
-    shown = next.innerHTML.trim();
-    const folds = new Map([...place.querySelectorAll('details')].map(({ id, open }) => [id, open]));
-    const again = place.contains(document.activeElement) ? pathTo(document.activeElement) : [];
-    place.replaceChildren(next.content);
-    for (const one of place.querySelectorAll('details')) {
-      if (folds.has(one.id)) one.open = folds.get(one.id);
-    }
-    const found = again.map((path) => place.querySelector(path)).find((one) => one !== null);
-    found?.focus({ preventScroll: true });
-    // one sentence for those who hear the page: the letters themselves would be read out whole
-    news.textContent = [...place.querySelectorAll('.progress-words, .progress-replies')]
-      .map((one) => one.textContent)
-      .join(' ');
-  });
-
+  stream.addEventListener('open', () => keepsUp(true));
+  stream.addEventListener('letters', (event) => show(event.data));
   stream.addEventListener('gone', () => {
     stream.close();
     window.location.reload();
   });
+  stream.addEventListener('error', () => {
+    keepsUp(false);
+    // a broken line is mended by the browser; after an answer of 502, say, while we restart, it gives up for good
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000 + Math.random() * 10_000);
+  });
+}
 
-  document.querySelector('.live').hidden = false;
+/** The page says that it updates itself only while it does. */
+function keepsUp(does) {
+  live.hidden = !does;
+  look.hidden = does;
+}
+
+function show(letters) {
+  const next = document.createElement('template');
+  next.innerHTML = letters;
+  if (next.innerHTML.trim() === shown) return;
+  shown = next.innerHTML.trim();
+  const folds = new Map([...place.querySelectorAll('details')].map(({ id, open }) => [id, open]));
+  const again = place.contains(document.activeElement) ? pathTo(document.activeElement) : [];
+  const before = new Set(endings());
+  place.replaceChildren(next.content);
+  sayOwnTimes();
+  for (const one of place.querySelectorAll('details')) {
+    if (folds.has(one.id)) one.open = folds.get(one.id);
+  }
+  const found = again.map((path) => place.querySelector(path)).find((one) => one !== null);
+  found?.focus({ preventScroll: true });
+  // a few sentences for those who hear the page: the letters themselves would be read out whole
+  const numbers = [...place.querySelectorAll('.progress-words, .progress-replies')].map(
+    (one) => one.textContent,
+  );
+  const sentences = [...numbers, ...endings().filter((ending) => !before.has(ending))];
+  news.replaceChildren(
+    ...sentences.map((sentence) => Object.assign(document.createElement('p'), { textContent: sentence })),
+  );
+}
+
+/** What the numbers at the top do not tell: which letters were not taken, or may not have been. */
+function endings() {
+  return [...place.querySelectorAll('.letter:is(.ended, .unknown)')].map(
+    (letter) => `${letter.querySelector('h2').textContent}: ${letter.querySelector('.sentence').textContent}`,
+  );
 }
 
 /** How to find what has the focus after the letters were put in anew: itself, else its letter's steps. */
 function pathTo(element) {
   const letter = `#${element.closest('article')?.id ?? 'letters'} .steps-taken > summary`;
   if (element.matches('summary')) return [`#${element.parentElement.id} > summary`, letter];
-  const link = element.getAttribute('href');
-  return link ? [`a[href="${link}"]`, letter] : [letter];
+  const name = ['href', 'formaction'].find((one) => element.hasAttribute(one));
+  return name ? [`[${name}="${element.getAttribute(name)}"]`, letter] : [letter];
+}
+
+/** Only this browser knows where its reader is, and it does not have to tell us. */
+function sayOwnTimes() {
+  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' };
+  const moment = new Intl.DateTimeFormat(place.dataset.formats, {
+    ...{ day: 'numeric', month: 'long', year: 'numeric' },
+    ...clock,
+  });
+  const stamp = new Intl.DateTimeFormat(place.dataset.formats, {
+    ...{ day: 'numeric', month: 'short', second: '2-digit' },
+    ...clock,
+  });
+  for (const time of place.querySelectorAll('time')) {
+    const format = time.closest('.timeline') ? stamp : moment;
+    time.textContent = format.format(new Date(time.dateTime));
+  }
 }

@@ -115,6 +115,7 @@ describe('the receipt says of a letter', () => {
       const times = [
         ...(page.html.split(`data-brand="${brand}"`)[1] ?? '')
           .split('</article>')[0]!
+          .replace(/<p class="sentence">.*/, '') // which tells the last of them, or when it is tried again
           .matchAll(/<time datetime="([^"]*)"/g),
       ].map(([, at = '']) => at);
       expect(times.length).toBeGreaterThan(1);
@@ -176,11 +177,9 @@ describe('the receipt', () => {
     ['too short', '/r/short'],
     ['with other characters', `/r/${'!'.repeat(43)}`],
   ])('is not there for a token that is %s', async (_what, path) => {
-    for (const tail of ['', '/erase', '/events', `/letters/${'0'.repeat(20)}`]) {
-      const { status } = await instance.visitor().get(`${path}${tail}`);
-      expect([404, 204]).toContain(status);
-      if (tail !== '/events') expect(status).toBe(404);
-    }
+    for (const tail of ['', '/erase', `/letters/${'0'.repeat(20)}`])
+      expect((await instance.visitor().get(`${path}${tail}`)).status).toBe(404);
+    expect((await instance.visitor().get(`${path}/events`)).html).not.toContain('letter');
     for (const tail of ['/cancel', '/erase', `/letters/${'0'.repeat(20)}/cancel`])
       expect((await instance.visitor().post(`${path}${tail}`)).status).toBe(404);
   });

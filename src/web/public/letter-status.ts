@@ -63,6 +63,7 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
     state: letter.state,
     standing: standings[letter.state],
     sentence: sentence(letter, last, locale),
+    at: (letter.state === 'deferred' ? letter.dueAt : last?.at) ?? undefined,
     // a refusal, a return and a request to come back later are worth reading in the server's own words
     answer: ['rejected', 'deferred', 'bounced'].includes(letter.state) ? (last?.response ?? '') : '',
     cancellable: cancellable.includes(letter.state),

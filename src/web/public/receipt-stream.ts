@@ -70,14 +70,19 @@ export function createReceiptStream(context: Context, pages: Pages) {
   const open: RequestHandler = async (request, response) => {
     const token = String(request.params.token);
     const receipt = await readReceipt(database, token, config.mailDomain);
-    // 204 tells the browser not to connect again (HTML, server-sent events)
-    if (!receipt || viewers.size >= mostViewers) return void response.status(204).end();
+    // 204 tells the browser not to connect again (HTML, server-sent events); the page's script asks later
+    if (receipt && viewers.size >= mostViewers) return void response.status(204).end();
     const locale: Locale = pages.locale(request);
     response.status(200).set({
       'Content-Type': 'text/event-stream; charset=utf-8',
       'X-Accel-Buffering': 'no',
     });
     response.flushHeaders();
+    // erased while its line was broken: the page that still shows the letters is told, and does not keep them
+    if (!receipt) {
+      sendEvent(response, 'gone', '');
+      return void response.end();
+    }
     let shown = '';
     const viewer: Viewer = {
       advocateId: receipt.advocateId,

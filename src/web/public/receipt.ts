@@ -22,6 +22,7 @@ export function showReceipt(context: Context, pages: Pages): RequestHandler {
       textLanguage,
       slug: receipt.campaign.slug,
       days: personalDays,
+      formats: locale.formats,
       notice:
         Number.isInteger(cancelled) && cancelled >= 0
           ? locale.text('receipt.cancelled', { count: cancelled })
