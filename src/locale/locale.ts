@@ -11,8 +11,6 @@ export type Locale = {
   language: string;
   /** The language's name for itself. */
   name: string;
-  /** Whose dates and lists are written, as a BCP 47 tag: mostly the language itself. */
-  formats: string;
   /**
    * The text of a key, with its values put in. A key that this language lacks is said in English.
    *
@@ -23,9 +21,17 @@ export type Locale = {
   moment(date: Date): string;
   stamp(date: Date): string;
   list(items: readonly string[]): string;
+  /**
+   * How moments and stamps are put together, for a script that knows the reader's zone; browsers lack languages that we
+   * have. Undefined where years or digits are others than a script's own.
+   */
+  patterns: { moment: Pattern; stamp: Pattern } | undefined;
   /** How large a file is: `12 kB`. */
   size(bytes: number): string;
 };
+
+/** How a date is put together: `{day} {month} {year} at {hour}:{minute} {timeZoneName}`, and the names of the months in it. */
+export type Pattern = { text: string; months: string[] };
 
 export type Locales = {
   /** English first, then by tag. */
@@ -88,7 +94,6 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
   return {
     language,
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
-    formats,
     text(key, values) {
       let format = messages.get(key);
       if (!format) {
@@ -104,10 +109,25 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     moment: (date) => moment.format(date),
     stamp: (date) => stamp.format(date),
     list: (items) => list.format(items),
+    patterns: canBeCopied(moment) ? { moment: patternOf(moment), stamp: patternOf(stamp) } : undefined,
     size: (bytes) =>
       bytes < 1_000_000
         ? kilobytes.format(Math.max(1, Math.round(bytes / 1000)))
         : megabytes.format(bytes / 1_000_000),
+  };
+}
+
+function canBeCopied(format: Intl.DateTimeFormat): boolean {
+  const { calendar, numberingSystem } = format.resolvedOptions();
+  return calendar === 'gregory' && numberingSystem === 'latn';
+}
+
+function patternOf(format: Intl.DateTimeFormat): Pattern {
+  const months = Array.from({ length: 12 }, (_, month) => format.formatToParts(Date.UTC(2000, month, 1)));
+  const [january = []] = months;
+  return {
+    text: january.map(({ type, value }) => (type === 'literal' ? value : `{${type}}`)).join(''),
+    months: months.map((parts) => parts.find(({ type }) => type === 'month')?.value ?? ''),
   };
 }
 

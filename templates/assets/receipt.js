@@ -75,17 +75,17 @@ function pathTo(element) {
 
 /** Only this browser knows where its reader is, and it does not have to tell us. */
 function sayOwnTimes() {
-  const clock = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZoneName: 'short' };
-  const moment = new Intl.DateTimeFormat(place.dataset.formats, {
-    ...{ day: 'numeric', month: 'long', year: 'numeric' },
-    ...clock,
-  });
-  const stamp = new Intl.DateTimeFormat(place.dataset.formats, {
-    ...{ day: 'numeric', month: 'short', second: '2-digit' },
-    ...clock,
+  const patterns = JSON.parse(place.dataset.patterns);
+  if (!patterns) return;
+  const clock = new Intl.DateTimeFormat('en-GB', {
+    ...{ year: 'numeric', month: 'numeric', day: 'numeric', hourCycle: 'h23', timeZoneName: 'short' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit' },
   });
   for (const time of place.querySelectorAll('time')) {
-    const format = time.closest('.timeline') ? stamp : moment;
-    time.textContent = format.format(new Date(time.dateTime));
+    const at = new Date(time.dateTime);
+    const { text, months } = time.closest('.timeline') ? patterns.stamp : patterns.moment;
+    const parts = new Map(clock.formatToParts(at).map(({ type, value }) => [type, value]));
+    parts.set('month', months[at.getMonth()]);
+    time.textContent = text.replace(/\{(\w+)\}/g, (_, part) => parts.get(part));
   }
 }

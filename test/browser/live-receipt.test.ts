@@ -1,9 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { until, writeAndConfirm } from '../support/advocate.ts';
 import { openBrowser, openPage, type Watched } from '../support/browser.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { describeWith } from '../support/needs.ts';
+import { makePseudoLocales } from '../support/pseudo-locale.ts';
 import { type RecordingProxy, startRecordingProxy } from '../support/recording-proxy.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
@@ -12,13 +14,15 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
   let smtp: TestSmtp;
   let instance: Instance;
   let proxy: RecordingProxy;
+  let localeFolder: string;
   beforeAll(async () => {
     browser = await openBrowser(program);
     smtp = await startSmtp({
       script: (moment, { to }) =>
         moment === 'rcpt' && to[0]?.includes('nike') ? { reply: '550 5.1.1 No such mailbox' } : undefined,
     });
-    instance = await startInstance({ smtpUrl: smtp.url });
+    localeFolder = await makePseudoLocales();
+    instance = await startInstance({ smtpUrl: smtp.url, localeFolder });
     proxy = await startRecordingProxy(instance.url);
   }, 60_000);
   afterAll(async () => {
@@ -26,6 +30,7 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
     await proxy.close();
     await instance.close();
     await smtp.close();
+    await rm(localeFolder, { recursive: true, force: true });
   });
   beforeEach(() => hold('hm', 'nike'));
 
@@ -93,6 +98,13 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
     const steps = await page.locator('[data-brand="hm"] .timeline time').allTextContents();
     expect(steps.at(-1)).toMatch(new RegExp(`^\\d+ \\w+, ${there}:\\d\\d GMT\\+7$`));
     await close();
+
+    const khmer = await openPage(browser, { locale: 'km', timezoneId: 'Asia/Phnom_Penh' });
+    await khmer.page.goto(`${proxy.url}${receipt}`);
+    expect(await khmer.page.locator('[data-brand="hm"] .sentence time').textContent()).toMatch(
+      new RegExp(`^\\d+ [\\p{Script=Khmer}\\p{Mark}]+ \\d{4} .*${there} GMT\\+7$`, 'u'),
+    );
+    await khmer.close();
 
     const plain = await openPage(browser, { javaScriptEnabled: false, timezoneId: 'Asia/Phnom_Penh' });
     await plain.page.goto(`${proxy.url}${receipt}`);

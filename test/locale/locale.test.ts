@@ -116,6 +116,20 @@ describe('a second language', () => {
     expect(km.list(['Red', 'Blue'])).not.toBe(en.list(['Red', 'Blue']));
   });
 
+  it('says how its dates are put together, where a script can do it', async () => {
+    const { patterns } = (await loadLocales(folder)).get('km');
+    expect(patterns?.moment.text).toContain('{day} {month} {year}');
+    expect(patterns?.moment.months[6]).toBe('កក្កដា');
+    const { patterns: english } = (await loadLocales(folder)).get('en');
+    expect(english?.moment.text).toBe('{day} {month} {year} at {hour}:{minute} {timeZoneName}');
+    expect(english?.stamp.text).toBe('{day} {month}, {hour}:{minute}:{second} {timeZoneName}');
+    expect(english?.stamp.months).toContain('Jul');
+    for (const other of ['th', 'my']) {
+      await writeFile(join(folder, `${other}.json`), '{}'); // years of another calendar; other digits
+      expect((await loadLocales(folder)).get(other).patterns).toBeUndefined();
+    }
+  });
+
   it('is shown by the pages without a change in any of them', async () => {
     const views = await loadViews();
     const locales = await loadLocales(folder);

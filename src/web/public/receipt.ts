@@ -22,7 +22,7 @@ export function showReceipt(context: Context, pages: Pages): RequestHandler {
       textLanguage,
       slug: receipt.campaign.slug,
       days: personalDays,
-      formats: locale.formats,
+      patterns: JSON.stringify(locale.patterns ?? null),
       notice:
         Number.isInteger(cancelled) && cancelled >= 0
           ? locale.text('receipt.cancelled', { count: cancelled })
