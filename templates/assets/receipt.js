@@ -23,7 +23,7 @@ function listen() {
   stream.addEventListener('error', () => {
     keepsUp(false);
     // a broken line is mended by the browser; after an answer of 502, say, while we restart, it gives up for good
-    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 5000 + Math.random() * 10_000);
+    if (stream.readyState === EventSource.CLOSED) setTimeout(listen, 10_000 + Math.random() * 20_000);
   });
 }
 

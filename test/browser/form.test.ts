@@ -83,6 +83,29 @@ describeWith('chromium', 'the form in a browser', (program) => {
     await close();
   });
 
+  it('says when a name, a description or a country counts, where a browser is too old to put them away', async () => {
+    const { page, close } = await openPage(browser, { viewport: phone });
+    await page.goto(`${instance.url}${campaignPath}`);
+    const notes = page.getByText(/^(Only|Not) if you choose/);
+    await page.getByRole('radio', { name: 'Named' }).check();
+    expect(await notes.filter({ visible: true }).count()).toBe(0);
+    await page.route('**/outspoken.css', async (route) => {
+      const sheet = await (await route.fetch()).text();
+      await route.fulfill({
+        contentType: 'text/css',
+        body: sheet.replace('selector(:has(*))', 'selector(:old(*))'),
+      });
+    });
+    await page.reload();
+    expect(await notes.filter({ visible: true }).allTextContents()).toEqual([
+      'Only if you choose “Named”.',
+      'Only if you choose “Described”.',
+      'Not if you choose “Counted”.',
+    ]);
+    expect(await page.locator('#name').isVisible()).toBe(true);
+    await close();
+  });
+
   it('keeps what was typed through "Change something", and through the back button', async () => {
     const { page, close } = await openPage(browser);
     await fillForm(page, instance);
