@@ -1,7 +1,7 @@
 import { isOpen } from '../campaigns/campaign-store.ts';
 import { fingerprints } from '../campaigns/fingerprint.ts';
 import { type Queryable, statement } from '../db/database.ts';
-import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
+import { type Identity, openAddress, openTokens, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
@@ -12,6 +12,7 @@ type Row = Sealed & {
   address: Buffer;
   tokens: Buffer;
   confirmed: boolean;
+  identity: Identity;
   campaign_id: number;
   slug: string;
   open: boolean;
@@ -24,7 +25,7 @@ type Row = Sealed & {
 
 const findByConfirmToken = statement<Row>(`
   select confirm_hash, advocate.id::text, submission, data_key, advocate.key_version, address, tokens,
-    confirmed_at is not null as confirmed, campaign.id as campaign_id, slug, ${isOpen} as open,
+    confirmed_at is not null as confirmed, identity, campaign.id as campaign_id, slug, ${isOpen} as open,
     fingerprint_key, campaign.key_version as fingerprint_key_version,
     array(select id::text from letter where advocate_id = advocate.id and state = 'draft' order by id) as ids,
     array(select brand_id from letter where advocate_id = advocate.id and state = 'draft' order by id) as brand_ids
@@ -76,7 +77,10 @@ export type Confirmed =
   | { kind: 'closed'; slug: string }
   | { kind: 'unknown link' };
 
-export type Confirmation = Confirmed | { kind: 'waiting'; brands: string[]; alreadyWritten: string[] };
+/** Letters that wait for the button: `named` if they carry a name. */
+export type Confirmation =
+  | Confirmed
+  | { kind: 'waiting'; brands: string[]; alreadyWritten: string[]; named: boolean };
 
 /** What the link from the mailbox leads to. Looking changes nothing: mail scanners open links, too. */
 export async function lookAtConfirmation(db: Queryable, vault: Vault, token: string): Promise<Confirmation> {
@@ -94,6 +98,7 @@ export async function lookAtConfirmation(db: Queryable, vault: Vault, token: str
     kind: 'waiting',
     brands: brands.filter(({ isWritten }) => !isWritten).map(({ name }) => name),
     alreadyWritten: brands.filter(({ isWritten }) => isWritten).map(({ name }) => name),
+    named: row.identity === 'named',
   };
 }
 

@@ -46,6 +46,15 @@ describe('the link in the mail', () => {
     expect(await drafts()).toBe(before);
   });
 
+  it('warns once more when the letters carry a name, and only then', async () => {
+    const named = await write({ identity: 'named', name: 'Kim' });
+    const page = await instance.visitor().get(named.link);
+    expect(wordsOf(page)).toContain('Your name will be read by these 2 brands, who may pass it on.');
+    expect(wordsOf(page)).not.toContain('Kim'); // whoever opens links in the mailbox learns no more than they must
+    const counted = await write();
+    expect(wordsOf(await instance.visitor().get(counted.link))).not.toContain('Your name');
+  });
+
   it('confirms when the button on its page is pressed, once for all', async () => {
     const { link } = await write();
     const visitor = instance.visitor();

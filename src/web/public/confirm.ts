@@ -54,13 +54,14 @@ export function showConfirmation(context: Context, pages: Pages): RequestHandler
       case 'closed':
         return sendClosed(context, pages, request, response, found.slug);
       case 'waiting': {
-        const { brands, alreadyWritten } = found;
+        const { brands, alreadyWritten, named } = found;
         const already = alreadyWritten.length > 0 ? pages.locale(request).list(alreadyWritten) : '';
         return pages.send(request, response, 'confirm', {
           action: request.path,
           brands,
           count: brands.length,
           already,
+          named,
           days: draftDays,
         });
       }
