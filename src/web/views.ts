@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Handlebars from 'handlebars';
@@ -16,6 +17,7 @@ export type Views = {
  */
 export async function loadViews(): Promise<Views> {
   const handlebars = Handlebars.create();
+  const assets = await readAssets();
   handlebars.registerHelper({
     t(key: string, options: Handlebars.HelperOptions) {
       return localeOf(options).text(key, options.hash);
@@ -25,6 +27,8 @@ export async function loadViews(): Promise<Views> {
       if (language === localeOf(options).language) return '';
       return new handlebars.SafeString(` lang="${handlebars.escapeExpression(language)}"`);
     },
+    /** The address of a sheet or script, which changes with its content: a new page is never shown by an old sheet. */
+    asset: (name: string) => `/assets/${name}?${assets.get(name)}`,
     is: (one: unknown, other: unknown) => one === other,
     linked: (text: string) => new handlebars.SafeString(linkUrls(handlebars.escapeExpression(text))),
     moment: (date: Date, options: Handlebars.HelperOptions) => localeOf(options).moment(date),
@@ -64,6 +68,16 @@ function localeOf(options: Handlebars.HelperOptions): Locale {
 /** Makes links of the URLs in text that is already escaped. */
 function linkUrls(escaped: string): string {
   return escaped.replace(/https?:\/\/[^\s<]+/g, (url) => `<a href="${url}">${url}</a>`);
+}
+
+/** What the assets are called, and a mark of what is in each. */
+async function readAssets(): Promise<Map<string, string>> {
+  const folder = join(projectRoot, 'templates/assets');
+  const marks = (await readdir(folder)).map(async (file): Promise<[string, string]> => {
+    const content = await readFile(join(folder, file));
+    return [file, createHash('sha256').update(content).digest('hex').slice(0, 12)];
+  });
+  return new Map(await Promise.all(marks));
 }
 
 async function readTemplates(kind: string): Promise<[string, string][]> {

@@ -89,7 +89,7 @@ describeWith('chromium', 'the form in a browser', (program) => {
     const notes = page.getByText(/^(Only|Not) if you choose/);
     await page.getByRole('radio', { name: 'Named' }).check();
     expect(await notes.filter({ visible: true }).count()).toBe(0);
-    await page.route('**/outspoken.css', async (route) => {
+    await page.route('**/outspoken.css?*', async (route) => {
       const sheet = await (await route.fetch()).text();
       await route.fulfill({
         contentType: 'text/css',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   campaignPath,
@@ -108,6 +109,21 @@ describe.each(names)('the page: %s', (name) => {
     expect(described).toEqual([]);
     for (const [, path = '', anchor] of html.matchAll(/ href="(\/[^"#]*)#([^"]+)"/g))
       expect((await instance.visitor().get(path)).html).toContain(` id="${anchor}"`);
+  });
+
+  it('asks for its sheet and script by what is in them, so that none is shown by those of an older version', async () => {
+    const named = [...page(name).html.matchAll(/(?:href|src)="(\/assets\/[^?"]*)\?([^"]*)"/g)];
+    expect(named.length).toBeGreaterThan(1);
+    for (const [, path = '', mark] of named) {
+      const served = await (await fetch(new URL(path, instance.url))).arrayBuffer();
+      expect(
+        createHash('sha256')
+          .update(Buffer.from(served))
+          .digest('hex')
+          .startsWith(mark ?? '-'),
+      ).toBe(true);
+    }
+    expect(page(name).html).not.toMatch(/"\/assets\/[^?"]*"/);
   });
 
   it('names no other host that a browser would load from', () => {
