@@ -1,7 +1,9 @@
+import type { Attachment } from 'mailparser';
 import { sortAttachments } from '../replies/attachments.ts';
 import { plainLine, plainText } from '../replies/plain-text.ts';
 import { type Cargo, type Content, caps } from '../replies/reply.ts';
 import { takeApart } from './take-apart.ts';
+import { longestHtml, wordsOf } from './words.ts';
 
 const options = {
   ignoreEmbedded: true, // a mail inside is listed, and not taken apart
@@ -10,7 +12,7 @@ const options = {
   skipTextLinks: true,
   checksumAlgo: false,
   maxChildNodes: 100,
-  maxHtmlLengthToParse: 1024 * 1024,
+  maxHtmlLengthToParse: longestHtml,
 } as const;
 
 /** What somebody wrote, as it is kept: plain text, which is made from the HTML where there is nothing else. */
@@ -21,18 +23,18 @@ export async function readReply(raw: Buffer): Promise<Written | undefined> {
   try {
     const parsed = await takeApart(raw, options);
     const from = parsed.from?.value[0];
+    const { words: text, whole: isWhole } = await wordsOf(parsed);
     const { listed, cargo } = sortAttachments(
       parsed.attachments
-        .filter(({ related }) => !related) // pictures within HTML, which nobody gets to see
+        .filter((one) => !isDecoration(one) || text.trim() === '')
         .map(({ filename, contentType, content }) => ({
           name: filename ?? '',
           type: contentType,
           bytes: content,
         })),
     );
-    const text = parsed.text ?? '';
     const whole = plainText(text.slice(0, 4 * caps.text));
-    const cut = whole.length > caps.text || text.length > 4 * caps.text;
+    const cut = !isWhole || whole.length > caps.text || text.length > 4 * caps.text;
     return {
       content: {
         from: {
@@ -50,6 +52,11 @@ export async function readReply(raw: Buffer): Promise<Written | undefined> {
   } catch {
     return undefined; // mailparser throws on what it cannot take apart
   }
+}
+
+/** A picture within HTML, a logo for the most part: what it stood between is kept as words. */
+function isDecoration({ related, contentType, contentDisposition }: Attachment): boolean {
+  return related === true && contentType.startsWith('image/') && contentDisposition !== 'attachment';
 }
 
 /** A Message-ID that can stand in a header of ours (RFC 5322 section 3.6.4); others are left out of the thread. */

@@ -55,6 +55,20 @@ describe('what is attached to an answer', () => {
     expect(html).not.toMatch(/href="[^"]*(pdf|attach)/);
   });
 
+  it('does not hide what a mail says that is written in HTML only', async () => {
+    const one = await correspond(instance, smtp);
+    const { text } = mailWith([part('Our answer.pdf', 'application/pdf', pdf)]);
+    await one.brandWrites({
+      headers,
+      text: text.replace('plain\r\n\r\nSee', 'html\r\n\r\n<p>See'),
+    });
+    const [reply] = await one.replies('accepted');
+    expect(reply?.words).toContain('See what is attached.');
+    const [forward] = await one.forwards(1);
+    expect(forward?.mail.text).toContain('See what is attached.');
+    expect(forward?.mail.attachments).toHaveLength(1);
+  });
+
   it('stays behind when a program could run it or it could tell who opened it, and is listed', async () => {
     const one = await correspond(instance, smtp);
     const names = ['page.html', 'letter.docx', 'picture.svg', 'run.exe', 'notes.pdf.js', 'none', 'mail.eml'];
