@@ -14,13 +14,14 @@ const tryLater = 75;
 
 /**
  * Takes one mail from a file or from standard input, as the listener would: for mail servers that hand mail to
- * programs. Whatever fails in an unforeseen way asks to come again, so that no mail is lost.
+ * programs. Whatever fails in an unforeseen way asks to come again, so that no mail is lost; a mistake in the mail
+ * server's settings, too, since it would otherwise send back everything until somebody looks.
  */
 export const inbound: Command = {
   usage: [
     '  npm run inbound -- [--to ADDRESS] [FILE]',
     'Without --to, the address is read from X-Original-To or Delivered-To. Ends with 0 when the mail is taken',
-    'care of, 65 when it is not for us or too large, 75 when it should come again.',
+    'care of, 65 when it is not for us or too large, 75 when it should come again, also after a mistake in the command.',
   ].join('\n'),
   failure: tryLater,
 
@@ -30,12 +31,17 @@ export const inbound: Command = {
       given && (given.file === undefined ? await input() : await readFile(given.file).catch(() => undefined));
     if (!raw) {
       say(given ? 'The file cannot be read.' : `Usage:\n${this.usage}`);
-      return badData;
+      return tryLater;
     }
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
     const header = readFields(raw.toString('latin1').split(/\r?\n\r?\n/)[0] ?? '');
-    const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to') ?? '';
-    const nullSender = field(header, 'return-path') === '<>';
+    const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to');
+    if (address === undefined) {
+      say(`Whom it is for is neither said nor written in it.\n${this.usage}`);
+      return tryLater;
+    }
+    // Postfix's pipe(8) writes MAILER-DAEMON for an empty sender, unless its null_sender is set
+    const nullSender = /^<(?:MAILER-DAEMON)?>$/.test(field(header, 'return-path') ?? '');
     const recipient = await findRecipient(receiving, address.replace(/^<|>$/g, ''));
     if (!recipient || !takesFrom(recipient, { nullSender })) {
       say('There is no such address here.');

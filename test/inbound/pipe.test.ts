@@ -64,19 +64,43 @@ describe('npm run inbound, as a mail server pipes to it', () => {
     expect(await other.state()).toBe('bounced');
   });
 
-  it('ends with 65 for what is not ours, forged, too large, or not there', async () => {
+  // Postfix's pipe(8) with flags=R writes the second one, unless null_sender is set
+  it.each(['<>', '<MAILER-DAEMON>'])('knows by Return-Path: %s that no person sent it', async (sender) => {
+    const other = await sendLetter(instance);
+    const of = (name: string) =>
+      Buffer.concat([Buffer.from(`Return-Path: ${sender}\r\n`), fixture(name, other)]);
+    const answered = of('reply').toString('latin1').replace('Subject:', 'Precedence: bulk\r\nSubject:');
+    expect((await inbound(Buffer.from(answered, 'latin1'), '--to', other.replyTo)).status).toBe(0);
+    expect((await other.timeline()).at(-1)?.type).toBe('auto_replied');
+    const toNotices = ['--to', 'notices@outspoken.example'];
+    expect((await inbound(of('postfix-failed'), ...toNotices)).status).toBe(0);
+    expect((await inbound(fixture('reply', other), ...toNotices)).status).toBe(65);
+  });
+
+  it('ends with 65 for what is not ours, forged or too large', async () => {
     const forged = letter.returnPath.replace(/\.[0-9a-f]{4}/, '.0000');
     const mail = fixture('postfix-failed', letter);
     const huge = Buffer.alloc(5_400_000, 'line of text\r\n');
     for (const ran of [
       await inbound(mail, '--to', forged),
       await inbound(mail, '--to', 'somebody@brand.example'),
-      await inbound(mail),
       await inbound(huge, '--to', letter.returnPath),
-      await inbound(mail, '--to', letter.returnPath, join(folder, 'none.eml')),
-      await inbound(mail, '--from', 'x'),
     ]) {
       expect(ran.status).toBe(65);
+      expect(ran.out).not.toBe('');
+    }
+    expect(await letter.state()).toBe('accepted');
+  });
+
+  it('ends with 75 after a mistake in the command, so that no mail goes back because of it', async () => {
+    const mail = fixture('postfix-failed', letter);
+    for (const ran of [
+      await inbound(mail),
+      await inbound(mail, '--to', letter.returnPath, join(folder, 'none.eml')),
+      await inbound(mail, '--to', letter.returnPath, 'two', 'three'),
+      await inbound(mail, '--from', 'x'),
+    ]) {
+      expect(ran.status).toBe(75);
       expect(ran.out).not.toBe('');
     }
     expect(await letter.state()).toBe('accepted');
