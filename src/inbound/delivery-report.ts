@@ -3,7 +3,7 @@ import type { Mail } from './read-mail.ts';
 import { type Action, actions, type Report, tidyHost, tidyWords, type Verdict } from './verdict.ts';
 
 /** What one group of a report says of one recipient. */
-type Told = Omit<Report, 'kind' | 'rule' | 'envelopeId' | 'messageId' | 'mailboxes'>;
+type Told = Omit<Report, 'kind' | 'rule' | 'envelopeId' | 'messageId' | 'replyTo' | 'mailboxes'>;
 
 /**
  * Reads a delivery report (RFC 3464). Every message of ours has one recipient, so several groups mean that it
@@ -25,6 +25,7 @@ export function readDeliveryReport(mail: Mail): Verdict {
     mailboxes: best.action === 'failed' ? readMailboxes(recipients) : undefined,
     envelopeId: readEnvelopeId(message),
     messageId: mail.returned && bareId(field(mail.returned, 'message-id')),
+    replyTo: mail.returned && field(mail.returned, 'reply-to'),
   };
 }
 

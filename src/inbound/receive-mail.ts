@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../db/database.ts';
-import { handleOf, readReturnPath } from '../letters/alias.ts';
+import { handleOf, readReplyAlias, readReturnPath } from '../letters/alias.ts';
 import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
 import { type Penned, type PenReason, putIntoPen } from './pen.ts';
@@ -84,15 +84,23 @@ function signedHandle({ vault }: Receiving, returnPath: string | undefined): str
 }
 
 /**
- * Whether a report speaks of another message than the letter whose address it came to. The envelope's id is
- * the stronger sign, since some relays give a message another Message-ID; one that is not of our making says
- * nothing, since some servers make up their own (seen from Sun's).
+ * Whether a report speaks of another message than the letter whose address it came to. Three things name a letter, in
+ * this order; relays change the first two. An envelope's id that is not of our making says nothing, since some servers
+ * make up their own (seen from Sun's). Another Message-ID is one that a relay gave (seen from Amazon SES), or that of a
+ * message which is not ours, unless answers to it come to the letter's address.
  */
-function contradicts({ envelopeId, messageId }: Report, handle: string): boolean {
-  const named = envelopeId?.trim().toLowerCase() ?? '';
-  if (/^[0-9a-f]{20}$/.test(named)) return named !== handle;
-  return messageId !== undefined && handleOf(messageId).toLowerCase() !== handle;
+function contradicts({ envelopeId, messageId, replyTo }: Report, handle: string): boolean {
+  const named = [
+    envelopeId,
+    messageId && handleOf(messageId),
+    replyTo && readReplyAlias(bareAddress(replyTo)),
+  ]
+    .map((name) => name?.trim().toLowerCase() ?? '')
+    .find((name) => /^[0-9a-f]{20}$/.test(name));
+  return named === undefined ? messageId !== undefined : named !== handle;
 }
+
+const bareAddress = (value: string) => /<([^<>]*)>/.exec(value)?.[1] ?? value.trim();
 
 function logReceived({ log }: Receiving, verdict: Verdict, received: Received): void {
   log.info(

@@ -30,6 +30,7 @@ export type Report = {
   /** What names the letter, beside the address that the report came to. */
   envelopeId?: string;
   messageId?: string;
+  replyTo?: string;
 };
 
 /** Why a person must look. */

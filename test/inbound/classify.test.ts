@@ -22,6 +22,7 @@ const meanings: Record<string, string> = {
   'exim-report-over-quota': 'delivery report: failed 5.0.0, soft, 452 from mailbox.brand.example',
   'sendmail-report-failed': 'delivery report: failed 5.1.1, hard, 550 from mailbox.brand.example',
   'sun-report-with-an-id-of-its-own': 'delivery report: failed 5.4.4, hard from mx.brand.example',
+  'amazon-ses-failed': 'delivery report: failed 5.1.1, hard, 550 from a8-50.smtp-out.amazonses.com',
   'report-without-status': 'for a person: incomplete report',
   'report-that-contradicts-itself': 'for a person: incomplete report',
   'report-of-a-test': 'for a person: incomplete report',

@@ -96,6 +96,18 @@ describe('an address that is good', () => {
     expect(await other.state()).toBe('delivered');
   });
 
+  it('is believed by the address for answers when a relay gave it another Message-ID and names no envelope', async () => {
+    const [other, third] = [await sendLetter(instance), await sendLetter(instance)];
+    await other.bring('amazon-ses-failed');
+    expect(await other.state()).toBe('bounced');
+    for (const replyTo of [other.replyTo, 'sales@spam.example']) {
+      const raw = fixture('amazon-ses-failed', { ...third, replyTo });
+      await bring(instance.inboundPort, { to: third.returnPath, raw });
+      expect((await penned())[0]?.reason).toBe('contradiction');
+    }
+    expect(await third.state()).toBe('accepted');
+  });
+
   it('that is not signed takes no report: whoever answers letters cannot fail them', async () => {
     const other = await sendLetter(instance);
     expect((await other.bring('postfix-failed', other.replyTo)).at(-1)).toMatch(/^250 /);
