@@ -38,7 +38,7 @@ export async function startInbound(
     onMailFrom: answer((_sender, session: SMTPServerSession) => reception.begin(session)),
     onRcptTo: answer((recipient, session: SMTPServerSession) => reception.check(recipient, session)),
     onData: (stream, session, done) => {
-      collect(stream)
+      collect(stream, reception.mostBytes(session))
         .then((raw) => raw && reception.take(raw, session))
         .then(() => done(null, 'taken care of'), done);
     },
@@ -71,12 +71,20 @@ function answer<Args extends unknown[]>(work: (...args: Args) => void | Promise<
   };
 }
 
-/** The whole message; undefined when it is too large, which smtp-server says by itself. */
-async function collect(stream: SMTPServerDataStream): Promise<Buffer | undefined> {
+type Exceeding = Pick<SMTPServerDataStream, 'sizeExceeded'>;
+
+/**
+ * The whole message; undefined when it is too large, which smtp-server says by itself. Of what is too large for whom
+ * it is meant, no more is kept than shows that it is.
+ */
+export async function collect(
+  stream: AsyncIterable<Buffer> & Exceeding,
+  most: number,
+): Promise<Buffer | undefined> {
   let mail = Buffer.allocUnsafe(64 * 1024);
   let length = 0;
-  for await (const chunk of stream as AsyncIterable<Buffer>) {
-    if (stream.sizeExceeded) continue;
+  for await (const chunk of stream) {
+    if (stream.sizeExceeded || length > most) continue;
     // copied: a mail full of dots comes in pieces of a few bytes, a million of them
     if (length + chunk.length > mail.length) mail = Buffer.concat([mail], 2 * mail.length + chunk.length);
     length += chunk.copy(mail, length);

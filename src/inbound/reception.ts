@@ -37,6 +37,19 @@ export function createReception(context: Context, limits: InboundLimits) {
     });
   }
 
+  function recipientsOf({ envelope }: Session): Recipient[] {
+    return envelope.rcptTo.map((address) => {
+      const recipient = found.get(address);
+      if (!recipient) throw new Error('a recipient was taken that was not checked');
+      return recipient;
+    });
+  }
+
+  /** How large this message may be, for all to whom it goes. */
+  function mostBytesIn(session: Session): number {
+    return Math.min(...recipientsOf(session).map((recipient) => mostBytes(recipient, limits)));
+  }
+
   return {
     connect({ id, remoteAddress }: Session): void {
       const client = network(remoteAddress);
@@ -60,14 +73,12 @@ export function createReception(context: Context, limits: InboundLimits) {
       else throw new Answer(421, 'too many addresses that are not here');
     },
 
-    async take(raw: Buffer, { envelope }: Session): Promise<void> {
-      const recipients = envelope.rcptTo.map((address) => {
-        const recipient = found.get(address);
-        if (!recipient) throw new Error('a recipient was taken that was not checked');
-        return recipient;
-      });
-      if (recipients.some((recipient) => raw.length > mostBytes(recipient, limits)))
-        throw new Answer(552, 'this is too large for such an address');
+    mostBytes: mostBytesIn,
+
+    async take(raw: Buffer, session: Session): Promise<void> {
+      const { envelope } = session;
+      const recipients = recipientsOf(session);
+      if (raw.length > mostBytesIn(session)) throw new Answer(552, 'this is too large for such an address');
       const asked = { ...factsOf(envelope), wantsWords: recipients.some(wantsWords) };
       const reading = await orLater(readers.read(raw, asked));
       if (!reading) throw new Answer(421, 'this server is going down, please come again');

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRates, inboundLimits, network } from '../../src/inbound/limits.ts';
+import { collect } from '../../src/inbound/listener.ts';
 import { penRoom } from '../../src/inbound/pen.ts';
 import { createReception } from '../../src/inbound/reception.ts';
 import { sendLetter } from '../support/came-back.ts';
@@ -48,6 +49,17 @@ describe('what strangers send', () => {
     await fill(10, (penRoom.strangers * penRoom.bytesPerMail) / 10);
     expect(await writeToPostmaster(3)).toMatch(/^451 /);
     await instance.query('delete from pen where letter_id is null');
+  });
+
+  it('is not held in memory beyond what they may bring, however much they send', async () => {
+    const sent = async function* () {
+      for (let megabytes = 0; megabytes < 5; megabytes += 1 / 16) yield Buffer.alloc(64 * 1024, 'x');
+    };
+    const of = (most: number) => collect(Object.assign(sent(), { sizeExceeded: false }), most);
+    const stopped = await of(inboundLimits.strangersSize);
+    expect(stopped?.length).toBeGreaterThan(inboundLimits.strangersSize);
+    expect(stopped?.buffer.byteLength).toBeLessThan(4 * inboundLimits.strangersSize);
+    expect(await of(inboundLimits.size)).toHaveLength(5 * 1024 * 1024);
   });
 
   it('counts a hundred times for one letter, and then changes nothing', async () => {
