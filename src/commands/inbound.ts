@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { field, readFields } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
 import { openReaders } from '../inbound/readers.ts';
-import { mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
+import { isRefused, mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
 import { findRecipient, takesFrom, wantsWords } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
 
@@ -56,7 +56,10 @@ export const inbound: Command = {
     try {
       const reading = await readers.read(raw, { nullSender, wantsWords: wantsWords(recipient) });
       const received = reading && (await receiveMail(receiving, { recipient, raw, reading }));
-      return !received || mustComeAgain(received) ? tryLater : ok;
+      if (!received || mustComeAgain(received)) return tryLater;
+      if (!isRefused(received)) return ok;
+      say('This reaches nobody here; please write to the address in Reply-To.');
+      return badData;
     } finally {
       await readers.close();
     }

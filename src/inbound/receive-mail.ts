@@ -20,7 +20,12 @@ export type Incoming = { recipient: Recipient; raw: Buffer; reading: Reading };
 /** What became of it. */
 export type Received = Recorded | Penned | Answered | Awaited<ReturnType<typeof takeReturn>>;
 
-/** Whether it must be brought again; everything else is taken care of, and committed. */
+/** Whether nobody will see it. */
+export function isRefused({ kind }: Received): boolean {
+  return kind === 'not for here';
+}
+
+/** Whether it must be brought again; what is not refused either is taken care of, and committed. */
 export function mustComeAgain({ kind }: Received): boolean {
   return kind === 'too early' || kind === 'full';
 }

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { isConnectionLoss } from '../db/database.ts';
 import { createRates, type InboundLimits, mostBytes, network } from './limits.ts';
 import { openReaders } from './readers.ts';
-import { mustComeAgain, receiveMail } from './receive-mail.ts';
+import { isRefused, mustComeAgain, receiveMail } from './receive-mail.ts';
 import { findRecipient, type Recipient, takesFrom, wantsWords } from './recipient.ts';
 import type { Facts } from './rule.ts';
 
@@ -82,10 +82,14 @@ export function createReception(context: Context, limits: InboundLimits) {
       const asked = { ...factsOf(envelope), wantsWords: recipients.some(wantsWords) };
       const reading = await orLater(readers.read(raw, asked));
       if (!reading) throw new Answer(421, 'this server is going down, please come again');
+      let isTaken = false;
       for (const recipient of recipients) {
         const received = await orLater(receiveMail(receiving, { recipient, raw, reading }));
         if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
+        isTaken ||= !isRefused(received);
       }
+      if (!isTaken)
+        throw new Answer(550, 'this reaches nobody here; please write to the address in Reply-To');
     },
 
     leave({ id }: Session): void {

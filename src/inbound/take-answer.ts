@@ -7,6 +7,8 @@ export type Answered =
   | { kind: 'drafted' | 'known' | 'gone' }
   /** A machine wrote it: a vacation note, a report. It is nobody's answer. */
   | { kind: 'ignored' }
+  /** A person may have written it, and nobody will see it: its sender must know. */
+  | { kind: 'not for here' }
   /** There is no room for it before its writer has looked at the others. */
   | { kind: 'full' };
 
@@ -16,6 +18,8 @@ export async function takeAnswer(
   reply: string,
   { digest, verdict, written }: Reading,
 ): Promise<Answered> {
+  const isUnreadable = verdict.kind === 'unclear' && verdict.reason === 'unreadable';
+  if (isUnreadable || (verdict.kind === 'reply' && !written)) return { kind: 'not for here' };
   if (verdict.kind !== 'reply' || !written) return { kind: 'ignored' };
   const { text, from } = written.content;
   return draftByMail({ database, vault, mailDomain }, reply, { digest, text, from: from.address });

@@ -12,13 +12,15 @@ const arrive = statement<{ id: string }>(`
 
 /**
  * Takes a report about a reply that was passed on. It changes how the reply stands, and brings about nothing else: no
- * mail, so that nothing can go round. What is no report is not kept, since it may hold an advocate's address.
+ * mail, so that nothing can go round. What is no report is not kept, since it may hold an advocate's address; a person
+ * who wrote it must know.
  */
 export async function takeReturn(
   db: Database,
   handle: string,
   verdict: Verdict,
-): Promise<{ kind: 'returned' | 'ignored' }> {
+): Promise<{ kind: 'returned' | 'ignored' | 'not for here' }> {
+  if (verdict.kind === 'reply') return { kind: 'not for here' };
   if (verdict.kind !== 'report') return { kind: 'ignored' };
   const changed = await db.rows(verdict.action === 'failed' ? bounce : arrive, [handle]);
   return { kind: changed.length > 0 ? 'returned' : 'ignored' };

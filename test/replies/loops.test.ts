@@ -77,13 +77,29 @@ describe('what we passed on', () => {
     expect(await instance.query("select 1 from pen where reason <> 'x'")).toEqual([]);
   });
 
-  it('that somebody answers as a person at its Return-Path leads nowhere, and no person of ours reads it', async () => {
+  it('that somebody answers as a person at its Return-Path is refused, and no person of ours reads it', async () => {
     const one = await correspond(instance, smtp);
     await one.brandWrites();
     const [forward] = await one.forwards(1);
-    expect((await one.advocateWrites(forward?.from ?? '', 'Hello?')).at(-1)).toMatch(/^250 /);
+    expect((await one.advocateWrites(forward?.from ?? '', 'Hello?')).at(-1)).toMatch(/^550 .*Reply-To/);
     await lastWord(one, ['accepted']);
     expect(await instance.query('select 1 from pen')).toEqual([]);
+  });
+
+  it('that somebody answers with a mail which cannot be read is refused: its writer must know', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites();
+    const alias = (await one.forwards(1))[0]?.mail.from?.value[0]?.address ?? '';
+    // deeper than any mail, which mailparser does not take apart
+    const depth = Array.from({ length: 100 }, (_, n) => n);
+    const raw = [
+      `From: A Writer <${one.address}>`,
+      ...depth.map((n) => `Content-Type: multipart/mixed; boundary=b${n}\r\n\r\n--b${n}`),
+      'Content-Type: text/plain',
+      '',
+      'Hello',
+    ].join('\r\n');
+    expect((await one.advocateWrites(alias, '', { raw })).at(-1)).toMatch(/^550 /);
   });
 });
 

@@ -100,10 +100,12 @@ export async function correspond(instance: Instance, smtp: TestSmtp, brand = 'hm
       bring(instance.inboundPort, {
         to,
         from: writer.address,
-        raw: mailOf(
-          { from: `A Writer <${writer.address}>`, text, id: `own${text.length}@mail.example`, ...changes },
-          to,
-        ),
+        raw:
+          changes.raw ??
+          mailOf(
+            { from: `A Writer <${writer.address}>`, text, id: `own${text.length}@mail.example`, ...changes },
+            to,
+          ),
       }),
   };
 }
