@@ -87,7 +87,18 @@ export const subjects: readonly { language: string; words: RegExp }[] = [
   { language: 'ja', words: /^(自動応答|自動返信|不在通知)/ },
   { language: 'zh', words: /^(自动回复|自動回覆|自動回復|自动答复)/ },
   { language: 'ko', words: /^(자동 ?회신|자동 ?응답|부재중)/ },
-  { language: 'vi', words: /^trả lời tự động/ },
+  { language: 'vi', words: /^(trả lời tự động|tự động trả lời)/ },
+  { language: 'cs, sk', words: /^automatická odpov[ěe]ď/ },
+  { language: 'hu', words: /^automatikus válasz/ },
+  { language: 'ro', words: /^răspuns automat/ },
+  { language: 'el', words: /^αυτόματη απάντηση/ },
+  { language: 'uk', words: /^автоматична відповідь/ },
+  { language: 'ar', words: /^رد تلقائي/ },
+  { language: 'he', words: /^(תשובה אוטומטית|מענה אוטומטי)/ },
+  { language: 'th', words: /^(การ)?ตอบกลับอัตโนมัติ/ },
+  { language: 'id', words: /^balasan otomatis/ },
+  // of Notes, which names the writer before it says why
+  { language: 'en', words: /^auto: .*\bout of the office\b/ },
 ];
 
 function subjectSays({ subject }: Mail): boolean {

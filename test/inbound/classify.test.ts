@@ -151,9 +151,22 @@ describe('the rules', () => {
     ['自動応答: Please speak out', 'Japanese'],
     ['自动回复: Please speak out', 'Chinese'],
     ['Trả lời tự động: Please speak out', 'Vietnamese'],
+    ['Automatická odpověď: Please speak out', 'Czech'],
+    ['Αυτόματη απάντηση: Please speak out', 'Greek'],
+    ['رد تلقائي: Please speak out', 'Arabic'],
+    ['ตอบกลับอัตโนมัติ: Please speak out', 'Thai'],
+    ['AUTO: The Human Rights Desk is out of the office (returning 16.11.2026)', 'Notes'],
   ])('know the subject «%s» (%s)', async (subject) => {
     const encoded = `=?utf-8?B?${Buffer.from(subject).toString('base64')}?=`;
     const mail = fixture('reply').toString('latin1').replace('Re: Please speak out', encoded);
     expect(await meaningOf(Buffer.from(mail, 'latin1'))).toBe('automatic reply: subject');
   });
+
+  it.each(['Re: out of office hours at your factories', 'Auto: Please speak out', 'Your automatic reply'])(
+    'take nobody’s answer for one by the subject «%s»',
+    async (subject) => {
+      const mail = fixture('reply').toString('latin1').replace('Re: Please speak out', subject);
+      expect(await meaningOf(Buffer.from(mail, 'latin1'))).toBe('reply');
+    },
+  );
 });
