@@ -2,7 +2,7 @@ import { countFailures, forgetFailures } from '../brands/contact-health.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import type { LetterId, LetterState } from '../letters/letter.ts';
 import { appendNews, moveLetters } from '../letters/move.ts';
-import { sameMailbox } from '../people/address.ts';
+import { isBehind } from './behind.ts';
 import { hasHandle } from './recipient.ts';
 import type { Action } from './verdict.ts';
 
@@ -114,14 +114,4 @@ export async function recordNews(
     await keep?.(transaction, letter.id);
     return { kind: 'recorded', letter: letter.id };
   });
-}
-
-/**
- * Whether a failure is about other mailboxes than the one that the letter went to. Behind a company's address there often
- * is a list, and somebody on it has left: then we know that one mailbox did not get the letter, and not that none
- * did. Servers give a mailbox another domain within the house, so what stands before the @ tells.
- */
-function isBehind(mailboxes: readonly string[], address: string | null): boolean {
-  const left = (mailbox: string) => sameMailbox(mailbox).split('@')[0];
-  return address !== null && mailboxes.length > 0 && !mailboxes.some((one) => left(one) === left(address));
 }

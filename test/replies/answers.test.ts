@@ -203,8 +203,14 @@ describe('an answer that an advocate writes on the private page', () => {
     await one.visitor.post(`${(await write(one, 'Bounced.')).at}/send`);
     await one.replies('accepted', 'rejected', 'accepted');
     const [mail] = await one.atBrand(1);
-    const raw = fixture('postfix-failed', { ...anyLetter, returnPath: mail?.from ?? '' });
-    await bring(instance.inboundPort, { to: mail?.from ?? '', raw });
+    const comesBack = (name: string) => {
+      const raw = fixture(name, { ...anyLetter, returnPath: mail?.from ?? '' });
+      return bring(instance.inboundPort, { to: mail?.from ?? '', raw });
+    };
+    // somebody behind the brand's address has left, and others have the answer
+    expect((await comesBack('mailbox-behind-failed')).at(-1)).toMatch(/^250 /);
+    await one.replies('accepted', 'rejected', 'accepted');
+    await comesBack('postfix-failed');
     await one.replies('accepted', 'rejected', 'bounced');
   });
 
