@@ -15,6 +15,7 @@ export async function openMailer({ config, smtpUrl, log }: Context): Promise<Mai
   const { dkim } = config;
   return createMailer({
     url: smtpUrl as string,
+    name: config.mailDomain,
     guard: guardRecipients(config.mailRecipients),
     sign: dkim && createSigner(await readSigningKey(dkim.keyFile), dkim.selector),
     connections: lettersInTheAir + noticesAtOnce + repliesAtOnce,

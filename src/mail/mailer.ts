@@ -26,6 +26,8 @@ export type Mailer = {
 export type MailerOptions = {
   /** The relays, as SMTP_URL names them. */
   url: string;
+  /** What it calls itself to them. */
+  name?: string;
   /** Whom it may write to. */
   guard?: Guard;
   /** Signs a message, if that is ours to do. */
@@ -58,6 +60,7 @@ const notSigned: Outcome = Object.freeze({
  */
 export function createMailer({
   url,
+  name,
   guard = () => true,
   sign,
   connections = 5,
@@ -65,7 +68,7 @@ export function createMailer({
   timeouts,
   log,
 }: MailerOptions): Mailer {
-  const relays = readRelays(url, timeouts).map((relay) => ({
+  const relays = readRelays(url, timeouts, name).map((relay) => ({
     ...relay,
     share: 1,
     pool: createPool(relay, {

@@ -31,13 +31,16 @@ export const patience: Timeouts = { connect: 30_000, greeting: 30_000, silence: 
 /**
  * The relays that SMTP_URL names, separated by commas or spaces:
  * smtp://[user:password@]host[:port][?tls=required|optional|off&weight=N&connections=N] or smtps://….
+ *
+ * @param name what we call ourselves (RFC 5321 section 4.1.1.1). Relays write it into every message; without it, it is
+ *   this machine's own name, which is none of their receivers' business, or one that says nothing
  */
-export function readRelays(urls: string, timeouts: Timeouts = patience): Relay[] {
-  return urls.split(/[\s,]+/).map((url) => readRelay(url, timeouts));
+export function readRelays(urls: string, timeouts: Timeouts = patience, name?: string): Relay[] {
+  return urls.split(/[\s,]+/).map((url) => readRelay(url, timeouts, name));
 }
 
 /** Outside this machine TLS is a must, with a certificate that holds, unless the URL says otherwise. */
-function readRelay(url: string, timeouts: Timeouts): Relay {
+function readRelay(url: string, timeouts: Timeouts, name: string | undefined): Relay {
   const { protocol, hostname, port, username, password, searchParams } = new URL(url);
   const host = hostname.replace(/^\[|\]$/g, '');
   const tls = searchParams.get('tls') ?? (isLoopback(host) ? 'optional' : 'required');
@@ -50,6 +53,7 @@ function readRelay(url: string, timeouts: Timeouts): Relay {
     timeouts,
     options: {
       host,
+      name,
       port: Number(port) || (protocol === 'smtps:' ? 465 : 25),
       secure: protocol === 'smtps:',
       requireTLS: protocol === 'smtp:' && tls === 'required',

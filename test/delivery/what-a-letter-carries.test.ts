@@ -94,6 +94,12 @@ describeOnEachQueue('what a letter carries', (queue) => {
     expect(await Promise.all(letters.map(header))).toEqual([undefined, undefined, undefined]);
   });
 
+  it('is brought in the name of the instance’s domain, not in that of its machine, which relays would pass on', () => {
+    expect(new Set(smtp.accepted.map(({ greeting }) => greeting))).toEqual(
+      new Set(['EHLO outspoken.example']),
+    );
+  });
+
   it("comes from the campaign's own domain where it has one", async () => {
     const [brand = ''] = await addCampaign(instance, 'own-domain');
     await instance.query("update campaign set mail_domain = 'letters.campaign.example' where slug = $1", [

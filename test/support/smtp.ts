@@ -33,6 +33,8 @@ export type Caught = {
   to: string[];
   raw: Buffer;
   at: number;
+  /** How its client greeted. */
+  greeting: string;
   /** The MAIL and RCPT commands as they were said. */
   commands: string[];
 };
@@ -157,12 +159,14 @@ export async function startSmtp({
     let reader = lines(socket);
     let from = '';
     let to: string[] = [];
+    let greeting = '';
     let commands: string[] = [];
     if ((await answer(socket, 'connect', '220 mx.brand.example ESMTP')) === 'over') return;
     for (let line = await reader.line(); line !== undefined; line = await reader.line()) {
       const verb = line.slice(0, 4).toUpperCase();
       let done: 'ours' | 'script' | 'over' = 'ours';
       if (verb === 'EHLO' || verb === 'HELO') {
+        greeting = line;
         const offers = [
           'mx.brand.example',
           ...(pipelining ? ['PIPELINING'] : []),
@@ -202,9 +206,9 @@ export async function startSmtp({
         if (done === 'ours' && to.length > 0) {
           const raw = await reader.message(async () => (await answer(socket, 'body', '', to)) !== 'over');
           if (!raw) return;
-          handedOver.push({ from, to, raw, at: Date.now(), commands });
+          handedOver.push({ from, to, raw, at: Date.now(), greeting, commands });
           done = await answer(socket, 'dot', `250 2.0.0 ok queued as Q${accepted.length + 1}`, to, raw);
-          if (done === 'ours') accepted.push({ from, to, raw, at: Date.now(), commands });
+          if (done === 'ours') accepted.push({ from, to, raw, at: Date.now(), greeting, commands });
         }
       } else if (verb === 'RSET') done = await answer(socket, 'rset', '250 2.0.0 ok');
       else if (verb === 'QUIT') {
