@@ -39,17 +39,27 @@ function withoutTail(all: readonly string[], quoteFollows: boolean): string {
   const quoted = lines.findLastIndex((line) => line.trim() !== '' && !/^\s*>/.test(line));
   const follows = quoteFollows || divided || lines.slice(quoted + 1).some((line) => /^\s*>/.test(line));
   lines = lines.slice(0, quoted + 1);
-  return (follows ? withoutAttribution(lines) : lines).join('\n').trim();
+  const text = (follows ? withoutAttribution(lines) : lines).join('\n').trim();
+  return follows ? text.replace(/\n\s*-{10,}$/, '') : text; // the line that HTML draws above a quote
 }
 
-/** "On Monday somebody wrote:", or From, Sent, To, each on a line: the last lines above a quote. */
+/**
+ * "On Monday somebody wrote:", or From, Sent, To, each on a line: the last lines above a quote. Not every mail program
+ * leaves a blank line above them, so they begin with the first of the headers, or with the line that has the date.
+ */
 function withoutAttribution(lines: readonly string[]): readonly string[] {
   const blank = lines.findLastIndex((line) => line.trim() === '');
   const block = lines.slice(blank + 1);
-  const headers = block.filter((line) => /^[*\s]*[\p{L}\p{M} -]{1,20}\*?\s*[:៖：]/u.test(line)).length;
-  const says =
-    /[:៖：]\s*$/u.test(block.at(-1) ?? '') || block.some((line) => /<[^<>\s@]+@[^<>\s]+>/.test(line));
-  return headers >= 2 || (says && block.length <= 4) ? lines.slice(0, blank + 1) : lines;
+  const isHeader = (line: string) => /^[*\s]*[\p{L}\p{M} -]{1,20}\*?\s*[:៖：]/u.test(line);
+  if (block.filter(isHeader).length >= 2) return lines.slice(0, blank + 1 + block.findIndex(isHeader));
+  const last = Math.max(blank + 1, lines.length - 4);
+  const tail = lines.slice(last);
+  const addressed = tail.findIndex((line) => /<[^<>\s@]+@[^<>\s]+>/.test(line));
+  if (addressed < 0 && !/[:៖：]\s*$/u.test(tail.at(-1) ?? '')) return lines;
+  const isDated = (line: string) => /\d[:.h]\d\d|\b(?:19|20)\d\d\b/.test(line);
+  const dated = tail.findLastIndex((line) => isDated(line.replace(/[^\s@]{0,80}@\S{0,200}/g, '')));
+  const begins = dated >= 0 ? dated : addressed >= 0 ? addressed : tail.length - 1;
+  return lines.slice(0, last + begins);
 }
 
 /**

@@ -40,6 +40,49 @@ describe('what an advocate wrote in a mail', () => {
       ],
       'Thank you.',
     ],
+    [
+      'above a quote, with no blank line between',
+      [
+        'Thank you.',
+        'We wait.',
+        'On Monday, 9 November 2026 at 15:40, H&M <a.1@outspoken.example> wrote:',
+        '',
+        dividingLine,
+      ],
+      'Thank you.\nWe wait.',
+    ],
+    [
+      'above such a one in two lines',
+      [
+        'Thank you.',
+        'Am 09.11.2026 um 15:40 schrieb H&M, through Outspoken',
+        '<a.1@outspoken.example>:',
+        ...quoted('Hello'),
+      ],
+      'Thank you.',
+    ],
+    [
+      'above such a one whose address is a link',
+      [
+        'Thank you.',
+        'On Mon, 9 Nov 2026 at 15:40, H&M, through Outspoken',
+        '<a.0123.4567@outspoken.example',
+        '[a.0123.4567@outspoken.example]>',
+        'wrote:',
+        ...quoted('Hello'),
+      ],
+      'Thank you.',
+    ],
+    [
+      'above a header, with no blank line between',
+      ['Thank you.', 'Von: H&M', 'Gesendet: Montag', 'An: Dara Sok', '', dividingLine],
+      'Thank you.',
+    ],
+    [
+      'above a line that HTML draws',
+      ['Thank you.', '', '-'.repeat(80), '', 'From: H&M', 'Sent: Monday', '', dividingLine],
+      'Thank you.',
+    ],
     ['above a header in Khmer', ['អរគុណ។', '', 'ពី៖ H&M', 'ទៅ៖ ដារ៉ា', '', dividingLine, 'Hello'], 'អរគុណ។'],
     [
       'above a line that divides',
@@ -90,6 +133,7 @@ describe('what an advocate wrote in a mail', () => {
     for (const piece of ['> ', ' ', '\n', '-', '_', ':', 'a@', '. ', 'ក៖'])
       expect(withoutQuotes(piece.repeat(60_000 / piece.length)).length).toBeLessThanOrEqual(60_000);
     expect(withoutQuotes(`<${'@'.repeat(59_000)}\n${dividingLine}`)).toHaveLength(59_001);
+    expect(withoutQuotes(`${'a'.repeat(59_000)}:\n${dividingLine}`)).toBe('');
   });
 });
 
