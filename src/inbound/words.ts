@@ -12,9 +12,10 @@ export const longestHtml = 1024 * 1024;
  * @returns `whole`: nothing is missing because it could not be read
  */
 export async function wordsOf(parsed: ParsedMail): Promise<{ words: string; whole: boolean }> {
-  const plain = withoutPictures(parsed.text ?? '');
+  const plain = withoutDigits(parsed.text ?? '');
   const isUnread = parsed.textConversionError !== undefined;
-  if (!parsed.html || (plain.trim() !== '' && !isUnread)) return { words: plain, whole: !isUnread };
+  const wasMade = plain.trim() !== '' || isHtml(parsed);
+  if (!parsed.html || (wasMade && !isUnread)) return { words: plain, whole: !isUnread };
   const html = await takeApart(asMail(withoutPictures(parsed.html)), {
     skipTextToHtml: true,
     maxHtmlLengthToParse: longestHtml,
@@ -23,11 +24,20 @@ export async function wordsOf(parsed: ParsedMail): Promise<{ words: string; whol
   return { words: all.join('\n\n'), whole: html.textConversionError === undefined };
 }
 
-/** Pictures that are written out in digits would be longer than all words, and names of others are none either. */
-function withoutPictures(text: string): string {
-  return text
-    .replace(/\[?data:[a-z]+\/[a-z0-9.+-]+;base64,(?:[a-z0-9+/=]|\r?\n)*\]?/gi, '')
-    .replace(/\bsrc\s*=\s*(["']?)(?:cid|https?):[^"'\s<>]*/gi, 'src=$1');
+/** Whether HTML is the whole mail. */
+function isHtml({ headers }: ParsedMail): boolean {
+  const type = headers.get('content-type') as { value?: string } | undefined;
+  return type?.value?.toLowerCase() === 'text/html';
+}
+
+/** A picture that is written out in digits would be longer than all words. */
+function withoutDigits(text: string): string {
+  return text.replace(/\[?data:[a-z]+\/[a-z0-9.+-]+;base64,[a-z0-9+/=\r\n]*\]?/gi, '');
+}
+
+/** Nor is the name of a picture a word. */
+function withoutPictures(html: string): string {
+  return withoutDigits(html).replace(/\bsrc\s*=\s*(["']?)(?:cid|https?):[^"'\s<>]*/gi, 'src=$1');
 }
 
 function asMail(html: string): Buffer {

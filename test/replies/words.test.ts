@@ -38,7 +38,7 @@ describe('the words of a mail that has them in HTML only', () => {
       'smime.p7s',
     ],
     ['with a picture that is written out', html + picture(100_000), ''],
-    ['with one that is longer than any text', html + picture(1_500_000), ''],
+    ['with one that is longer than any text', html + picture(4_500_000), ''],
     ['with a tracking picture', `${html}<img src="https://tracker.example/1.gif">`, undefined],
   ])('are kept: %s', async (_what, part, attached) => {
     const found = await read(part);
@@ -55,6 +55,11 @@ describe('the words of a mail that has them in HTML only', () => {
     // what is the same in two forms is kept once
     const twice = await read(inside('alternative', 'a', [text('We have written.'), html]));
     expect(twice.text).toBe('We have written.');
+  });
+
+  it('are as they were written where they are plain', async () => {
+    const words = 'Put <img src="https://brand.example/a.png"> there, and read data:text.';
+    expect((await read(text(words))).text).toBe(words);
   });
 
   it('are missed in so many words where they are too many to be read', async () => {
