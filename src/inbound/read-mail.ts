@@ -28,7 +28,6 @@ const options = {
   skipImageLinks: true,
   skipTextLinks: true,
   checksumAlgo: false,
-  maxChildNodes: 50,
 } as const;
 
 const statusTypes = ['message/delivery-status', 'message/global-delivery-status'];

@@ -11,7 +11,6 @@ const options = {
   skipImageLinks: true,
   skipTextLinks: true,
   checksumAlgo: false,
-  maxChildNodes: 100,
   maxHtmlLengthToParse: longestHtml,
 } as const;
 
@@ -24,17 +23,16 @@ export async function readReply(raw: Buffer): Promise<Written | undefined> {
     const parsed = await takeApart(raw, options);
     const from = parsed.from?.value[0];
     const { words: text, whole: isWhole } = await wordsOf(parsed);
-    const { listed, cargo } = sortAttachments(
-      parsed.attachments
-        .filter((one) => !isDecoration(one) || text.trim() === '')
-        .map(({ filename, contentType, content }) => ({
-          name: filename ?? '',
-          type: contentType,
-          bytes: content,
-        })),
-    );
+    const attached = parsed.attachments
+      .filter((one) => !isDecoration(one) || text.trim() === '')
+      .map(({ filename, contentType, content }) => ({
+        name: filename ?? '',
+        type: contentType,
+        bytes: content,
+      }));
+    const { listed, cargo } = sortAttachments(attached);
     const whole = plainText(text.slice(0, 4 * caps.text));
-    const cut = !isWhole || whole.length > caps.text || text.length > 4 * caps.text;
+    const isLong = whole.length > caps.text || text.length > 4 * caps.text;
     return {
       content: {
         from: {
@@ -43,7 +41,7 @@ export async function readReply(raw: Buffer): Promise<Written | undefined> {
         },
         subject: plainLine(parsed.subject ?? '', 200),
         text: whole.slice(0, caps.text).toWellFormed(),
-        cut,
+        cut: isLong || !isWhole || listed.length < attached.length,
         attachments: listed,
         messageId: bareMessageId(parsed.messageId),
       },

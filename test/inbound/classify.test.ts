@@ -92,6 +92,12 @@ describe('mail that comes back', () => {
     expect(files.map((file) => file.replace('.eml', '')).sort()).toEqual(Object.keys(meanings).sort());
   });
 
+  it('is what it is also with ninety pictures, which a person may send', async () => {
+    const picture = '--b\r\nContent-Type: image/png\r\n\r\nPNG\r\n';
+    const head = 'From: a@brand.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+    expect(await meaningOf(Buffer.from(`${head}${picture.repeat(90)}--b--\r\n`))).toBe('reply');
+  });
+
   it('tells the words of a server without the mailboxes that it names', async () => {
     const mail = await readMail(fixture('two-mailboxes'));
     const failed = await readMail(fixture('postfix-failed'));

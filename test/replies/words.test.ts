@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { readReply } from '../../src/inbound/read-reply.ts';
+import { attachmentLimits } from '../../src/replies/attachments.ts';
 
 const html = 'Content-Type: text/html; charset=utf-8\r\n\r\n<p>We have <b>written</b> to the ministry.</p>';
 const text = (words: string) => `Content-Type: text/plain; charset=utf-8\r\n\r\n${words}`;
@@ -67,6 +68,16 @@ describe('the words of a mail that has them in HTML only', () => {
       text: '',
       cut: true,
     });
+  });
+});
+
+describe('what is attached', () => {
+  it('and not listed is told of', async () => {
+    const files = (count: number) => inside('mixed', 'm', [text('See.'), ...Array(count).fill(pdf)]);
+    expect((await read(files(attachmentLimits.listed))).cut).toBe(false);
+    const { cut, attached } = await read(files(attachmentLimits.listed + 1));
+    expect(cut).toBe(true);
+    expect(attached?.split(',')).toHaveLength(attachmentLimits.listed);
   });
 });
 
