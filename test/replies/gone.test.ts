@@ -4,7 +4,9 @@ import { reconcileLetters } from '../../src/letters/reconcile.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { dueReplies } from '../../src/replies/reply-queue.ts';
 import { until } from '../support/advocate.ts';
+import { anyLetter, fixture } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { fieldOf } from '../support/visitor.ts';
@@ -59,7 +61,9 @@ describe('an answer to a letter', () => {
     expect(await kept()).toEqual([]);
     expect((await one.brandWrites()).at(-1)).toMatch(/^550 5\.1\.1 /);
     expect((await one.advocateWrites(alias, 'Hello')).at(-1)).toMatch(/^550 5\.1\.1 /);
-    expect((await one.advocateWrites(returned, 'Hello')).at(-1)).toMatch(/^250 /);
+    expect((await one.advocateWrites(returned, 'Hello')).at(-1)).toMatch(/^550 /);
+    const raw = fixture('postfix-failed', { ...anyLetter, returnPath: returned });
+    expect((await bring(instance.inboundPort, { to: returned, raw })).at(-1)).toMatch(/^250 /);
     expect(await instance.query('select 1 from pen')).toEqual([]);
   });
 
