@@ -59,7 +59,7 @@ export const weakSigns: readonly Sign[] = [
   },
   {
     name: 'X-Auto-Response-Suppress',
-    source: 'MS-OXCMAIL section 2.1.3.2.14; seen from Exchange on vacation notes',
+    source: 'MS-OXCMAIL section 2.1.3.2.20; seen from Exchange on vacation notes',
     on: says('x-auto-response-suppress', /\b(all|oof|autoreply)\b/i),
   },
   {

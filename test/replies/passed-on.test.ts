@@ -52,6 +52,8 @@ describe('what a brand answers', () => {
     expect(mail?.headers.get('auto-submitted')).toBe('auto-generated');
     expect(mail?.headers.get('x-outspoken-hop')).toBe('1');
     expect(mail?.headers.get('x-loop')).toBe('outspoken.example');
+    // and nothing that keeps a server from saying that it could not deliver
+    expect(mail?.headers.get('x-auto-response-suppress')).toBe('RN, NRN, OOF, AutoReply');
     const head = raw.split('\r\n\r\n')[0] ?? '';
     expect(head).not.toMatch(/hm\.example|Secretive|elsewhere|brand\.example/);
     expect(head).not.toContain(one.handle); // whoever sees this mail cannot write in the brand's place
