@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type Config, type Role, readConfig } from './config.ts';
+import { type Config, isLoopback, type Role, readConfig } from './config.ts';
 import { type Context, createContext, unreachable } from './context.ts';
 import { ExpectedError } from './expected.ts';
 import { readStanding, reasons, type Standing, whatToDo } from './hold/hold.ts';
@@ -62,8 +62,11 @@ function readRoles(args: string[]): string[] {
 }
 
 function hintsFor(config: Config, context: Context, running: Running[]): string {
+  const isForHere = isLoopback(new URL(context.site.url).hostname); // the catcher's pages are for nobody else
   const parts = [
-    ...(context.catcher && config.roles.includes('web') ? [`mail: ${context.site.url}/mail`] : []),
+    ...(context.catcher && config.roles.includes('web') && isForHere
+      ? [`mail: ${context.site.url}/mail`]
+      : []),
     ...running.flatMap(({ address }) => (address ? [`inbound: ${address}`] : [])),
     ...(config.databaseUrl ? [] : [`data: ${config.dataDir}`]),
     ...(config.roles.includes('web') ? [] : [`role: ${config.roles.join(', ')}`]),

@@ -21,7 +21,7 @@ import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } f
 import { confirm, sendMailAgain, showConfirmation, showWaiting } from './public/confirm.ts';
 import { health, readiness } from './public/health.ts';
 import { home, how } from './public/home.ts';
-import { onlyHere, showMail, showMessage, showSource } from './public/mail.ts';
+import { isForHere, onlyHere, showMail, showMessage, showSource } from './public/mail.ts';
 import { askToErase, cancel, erase, showCopy, showErased, showReceipt } from './public/receipt.ts';
 import { createReceiptStream } from './public/receipt-stream.ts';
 import { Refusal } from './refusal.ts';
@@ -32,14 +32,16 @@ const largestForm = '64kb';
 
 /** Every middleware and every route, in order. */
 export async function createApp(context: Context): Promise<{ app: Express; close(): void }> {
-  const { config, vault, locales, catcher, log } = context;
+  const { config, vault, locales, log } = context;
+  const catcher = isForHere(config) ? context.catcher : undefined;
   const secure = config.publicUrl?.startsWith('https:') ?? false;
   const csrf = createCsrf(vault.keyFor('csrf'), secure);
   const pages = createPages({
     views: await loadViews(),
     locales,
     csrf: csrf.token,
-    demo: catcher !== undefined,
+    demo: context.catcher !== undefined,
+    mailPages: catcher !== undefined,
   });
   const stream = createReceiptStream(context, pages);
   const app = express();

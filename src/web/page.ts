@@ -15,12 +15,14 @@ type Parts = {
   csrf: (request: Request, response: Response) => string;
   /** The mail catcher is part of this instance. */
   demo: boolean;
+  /** It has pages. */
+  mailPages: boolean;
 };
 
 /** A cookie that holds nothing but a language tag. */
 export const languageCookie = 'language';
 
-export function createPages({ views, locales, csrf, demo }: Parts): Pages {
+export function createPages({ views, locales, csrf, demo, mailPages }: Parts): Pages {
   const locale = (request: Request): Locale => {
     const chosen = (request.cookies as Record<string, string>)[languageCookie];
     const tags = locales.all.map(({ language }) => language);
@@ -35,6 +37,7 @@ export function createPages({ views, locales, csrf, demo }: Parts): Pages {
         csrf: csrf(request, response),
         nonce: response.locals.nonce,
         demo,
+        mailPages,
         private: false,
         languages: others.map(({ language, name }) => ({
           language,

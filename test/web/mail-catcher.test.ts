@@ -3,6 +3,7 @@ import { networkInterfaces } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { confirmationLink, mailFor, until, writeAndConfirm, writeLetters } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { freePort } from '../support/redis.ts';
 import { startSmtp } from '../support/smtp.ts';
 import { unescapeHtml, wordsOf } from '../support/visitor.ts';
 
@@ -29,10 +30,15 @@ async function messageWith(subject: RegExp): Promise<string> {
 }
 
 /** The status that a request gets which names this host, as a page whose name points here would make it. */
-function statusFor(host: string, path: string, url = instance.url): Promise<number> {
+function statusFor(
+  host: string,
+  path: string,
+  url = instance.url,
+  more: Record<string, string> = {},
+): Promise<number> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
-    const asked = request({ hostname, port, path, headers: { host } }, (response) => {
+    const asked = request({ hostname, port, path, headers: { host, ...more } }, (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });
@@ -145,6 +151,34 @@ describe('the mail catcher is for the person at this machine', () => {
       expect(await statusFor('localhost', '/mail', `http://127.0.0.1:${port}`)).toBe(200);
       expect(await statusFor('localhost', '/mail', `http://${address}:${port}`)).toBe(404);
       expect(await statusFor('localhost', '/how', `http://${address}:${port}`)).toBe(200);
+    } finally {
+      await open.close();
+    }
+  });
+
+  it('and not for somebody who comes through a proxy on this machine, whatever they say of themselves', async () => {
+    const proxied = await startInstance({ settings: { trustProxy: 1 } });
+    try {
+      const asked = (host: string, more: Record<string, string>) =>
+        statusFor(host, '/mail', proxied.url, more);
+      expect(await asked('localhost', {})).toBe(200);
+      expect(await asked('pages.example', { 'X-Forwarded-Host': 'localhost' })).toBe(404);
+      for (const name of ['X-Forwarded-For', 'X-Forwarded-Proto', 'X-Real-IP', 'Forwarded', 'Via'])
+        expect([name, await asked('localhost', { [name]: '127.0.0.1' })]).toEqual([name, 404]);
+    } finally {
+      await proxied.close();
+    }
+  });
+
+  it('and for nobody where the pages have an address for others, since a proxy can hide itself', async () => {
+    const port = await freePort();
+    const open = await startInstance({ settings: { port, publicUrl: 'https://pages.example' } });
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      expect(await statusFor('localhost', '/mail', url)).toBe(404);
+      const page = await (await fetch(url)).text();
+      expect(page).toContain('This is a trial on one machine');
+      expect(page).not.toContain('href="/mail"');
     } finally {
       await open.close();
     }

@@ -1,20 +1,30 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { simpleParser } from 'mailparser';
-import { isLoopback } from '../../config.ts';
+import { type Config, isLoopback } from '../../config.ts';
 import type { Catcher } from '../../embedded/catcher.ts';
 import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 
 const perPage = 50;
 
+/** What proxies add to a request that they pass on; browsers send none of it. */
+const ofProxies = /^(forwarded|via|x-forwarded-.*|x-real-ip)$/;
+
 /**
  * The mail catcher's pages open confirmation links, so they are for the person at this machine only: the
  * request must come from it, and name a loopback host, which a foreign page cannot make a browser do (DNS
- * rebinding).
+ * rebinding). A proxy on this machine speaks for somebody else, and passes on what they say of the host.
  */
 export function onlyHere(request: Request, _response: Response, next: NextFunction): void {
   const peer = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''); // IPv4 on a dual-stack socket
-  next(isLoopback(peer) && isLoopback(request.hostname) ? undefined : new Refusal(404, 'notFound'));
+  const host = (request.get('host') ?? '').replace(/:\d*$/, ''); // not `hostname`: behind a proxy, anybody sets that
+  const passedOn = Object.keys(request.headers).some((name) => ofProxies.test(name));
+  next(isLoopback(peer) && isLoopback(host) && !passedOn ? undefined : new Refusal(404, 'notFound'));
+}
+
+/** Whether there may be such pages at all: an address for others means that a proxy may stand in front, and hide itself. */
+export function isForHere({ publicUrl }: Pick<Config, 'publicUrl'>): boolean {
+  return publicUrl === undefined || isLoopback(new URL(publicUrl).hostname);
 }
 
 /** Everything that was "sent", newest first. */
