@@ -3,14 +3,20 @@ import { codeOf, ExpectedError } from './expected.ts';
 
 export type { Logger };
 
+/** How much is kept of what cannot be written at the moment, in bytes; what comes beyond it is dropped. */
+const kept = 64 * 1024;
+
 /**
  * A log of JSON lines on stderr. It takes ids, counts, durations and error codes; the error serializer keeps
  * addresses, names and bodies out even where a library put them into a message (see `describeError`).
  */
 export function createLog(level: string): Logger {
+  const stderr = pino.destination({ dest: 2, sync: true, maxLength: kept });
+  // a full disk, a terminal that was closed: whoever logs has something better to do than to fail for it
+  stderr.on('error', () => {});
   return pino(
     { level, base: null, serializers: { err: describeError }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ dest: 2, sync: true }),
+    stderr,
   );
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -52,6 +53,13 @@ describe('the program', () => {
     const page = await new Visitor(program.url).get(campaignPath); // its connection is kept alive
     expect(page.status).toBe(200);
     await expectItEnds(() => program.child.kill(signal));
+  });
+
+  const full = '/dev/full'; // every write to it fails, as on a full disk, and to a terminal that was closed
+  (existsSync(full) ? it : it.skip)('starts and ends in order where its log cannot be written', async () => {
+    program = await whenReady(launch({ ...env(), LOG_LEVEL: 'debug' }, { log: full }));
+    expect((await new Visitor(program.url).get(campaignPath)).status).toBe(200);
+    await expectItEnds(() => program.child.kill('SIGTERM'));
   });
 });
 

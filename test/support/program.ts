@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../src/root.ts';
 import { until } from './advocate.ts';
@@ -32,16 +32,18 @@ type Options = {
   /** Below dist, without `.js`. */
   script?: string;
   args?: string[];
+  /** File that takes what it writes to stderr. */
+  log?: string;
 };
 
 type Environment = Record<string, string | undefined>;
 
 /** Starts the built program, with these variables and no others. */
 export function launch(env: Environment, options: Options = {}): Launched {
-  const { script = 'src/main', args = [] } = options;
+  const { script = 'src/main', args = [], log } = options;
   const file = join(projectRoot, 'dist', `${script}.js`);
   if (!existsSync(file)) throw new Error('there is no dist: npm run build');
-  return start([process.execPath, file, ...args], env);
+  return start([process.execPath, file, ...args], env, { log });
 }
 
 /**
@@ -53,15 +55,19 @@ export function launchNpm(name: string, env: Environment = {}, args: string[] = 
   return start(
     ['npm', 'run', '--silent', '--ignore-scripts', name, '--', ...args],
     { ...quiet, ...env },
-    true,
+    { detached: true },
   );
 }
 
-function start([command = '', ...args]: string[], env: Environment, detached = false): Launched {
+function start(
+  [command = '', ...args]: string[],
+  env: Environment,
+  { detached = false, log }: { detached?: boolean; log?: string },
+): Launched {
   return watch(
     spawn(command, args, {
       env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', log ? openSync(log, 'a') : 'pipe'],
       detached,
       cwd: projectRoot,
     }),
