@@ -18,6 +18,7 @@ import { type Written, writeLetters } from './letters/write-letters.ts';
 import { loadLocales } from './locale/locale.ts';
 import type { Logger } from './log.ts';
 import { createVault } from './people/vault.ts';
+import { readOrMake } from './whole-file.ts';
 
 /** How many visitors' letters one statement carries at most. */
 const atOnce = 32;
@@ -128,26 +129,25 @@ async function makeFolder(folder: string): Promise<boolean> {
 
 /** The key that the embedded default made for itself. Whoever has it and the database can read everything. */
 async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
-  const file = join(folder, 'app-key');
-  try {
-    await writeFile(file, `1:${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  return (await readOwnKeys(folder)) as MasterKey[];
+  const make = () => `1:${randomBytes(32).toString('base64')}\n`;
+  return readKeys(await readOrMake(keyFile(folder), make), folder);
 }
 
 /** Undefined when it has made none yet. */
 export async function readOwnKeys(folder: string): Promise<MasterKey[] | undefined> {
-  const file = join(folder, 'app-key');
-  const text = await readFile(file, 'utf8').catch((error) => {
+  const text = await readFile(keyFile(folder), 'utf8').catch((error) => {
     if (codeOf(error) !== 'ENOENT') throw error;
   });
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : readKeys(text, folder);
+}
+
+const keyFile = (folder: string) => join(folder, 'app-key');
+
+function readKeys(text: string, folder: string): MasterKey[] {
   const keys = readMasterKeys(text.trim());
   if (keys) return keys;
   throw new ExpectedError(
-    `${file} does not hold a key any more. Put the right one back; without it nothing can be read.`,
+    `${keyFile(folder)} does not hold a key any more. Put the right one back; without it nothing can be read.`,
   );
 }
 

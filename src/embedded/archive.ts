@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
+import { syncFolder } from '../whole-file.ts';
 import { collect } from './cluster.ts';
 
 /** Folders in one file and back, by the system's tar: it is there wherever the embedded PostgreSQL runs. */
@@ -24,6 +26,7 @@ export async function pack(folder: string, file: string): Promise<void> {
       await target.close();
     }
     await rename(part, file);
+    await syncFolder(dirname(file));
   } finally {
     await rm(part, { force: true });
   }

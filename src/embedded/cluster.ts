@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
+import { readOrMake } from '../whole-file.ts';
 
 /** The files of the embedded PostgreSQL: where its programs are, who runs them, and how a cluster is made. */
 
@@ -42,13 +43,8 @@ export function findUser(passwd: string, names: string[]): Owner | undefined {
   return undefined;
 }
 
-export async function readOrMakePassword(file: string): Promise<string> {
-  try {
-    await writeFile(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  }
-  return readFile(file, 'utf8');
+export function readOrMakePassword(file: string): Promise<string> {
+  return readOrMake(file, () => randomBytes(24).toString('base64url'));
 }
 
 /** initdb works in a folder of its own that is then renamed, so a half-made cluster is never seen. */

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
+import { syncFolder } from '../whole-file.ts';
 
 /**
  * The mark that stands outside the database: an empty shell of a file, whose name says it all,
@@ -97,13 +98,4 @@ function unreadable(folder: string, name: string): never {
   throw new ExpectedError(
     `In ${folder}, the file ${name} is no high-water mark. ${why} Remove the file if it is not ours; if the marks were damaged, remove the folder and run: npm run reconcile -- --hold`,
   );
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { campaignPath, letterFields, mailFor, until } from '../support/advocate.ts';
 import { describeWith } from '../support/needs.ts';
-import { type Program, startProgram } from '../support/program.ts';
+import { launch, type Program, startProgram } from '../support/program.ts';
 import { untilReadiness } from '../support/readiness.ts';
 import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -14,6 +14,19 @@ import { Visitor } from '../support/visitor.ts';
 
 /** Long, so that a few dozen of them fill what PostgreSQL has in reserve. */
 const words = 'Please answer them. '.repeat(70);
+
+/** Fills the disk with this file. */
+async function fill(path: string): Promise<void> {
+  const file = await open(path, 'w');
+  const piece = Buffer.alloc(1_000_000);
+  try {
+    for (;;) await file.write(piece);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ENOSPC' });
+  } finally {
+    await file.close();
+  }
+}
 
 describeWith(
   'mount',
@@ -53,14 +66,7 @@ describeWith(
 
     const filler = () => join(disk, 'filler');
     async function fillDisk(): Promise<void> {
-      const file = await open(filler(), 'w');
-      const piece = Buffer.alloc(1_000_000);
-      try {
-        for (;;) await file.write(piece);
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'ENOSPC' });
-      }
-      await file.close();
+      await fill(filler());
       const { bavail } = await statfs(disk);
       expect(bavail).toBe(0);
     }
@@ -102,6 +108,34 @@ describeWith(
         await until(async () => (await mailFor(smtp, email)).length > 0, 'a confirmation mail', 60_000);
       expect(program.isOver()).toBe(false);
     }, 240_000);
+  },
+  { root: true },
+);
+
+describeWith(
+  'mount',
+  'a first start on a disk that is full',
+  (mount) => {
+    it('is refused with what to do, and leaves nothing that hinders the next one', async () => {
+      const disk = await makeTemporaryFolder('disk');
+      try {
+        execFileSync(mount, ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]);
+        chmodSync(disk, 0o711);
+        await fill(join(disk, 'filler'));
+        const env = { PORT: '0', DATA_DIR: join(disk, 'data'), LOG_LEVEL: 'warn' };
+        const refused = launch(env);
+        expect((await refused.ended).code).toBe(1);
+        expect(refused.err()).toMatch(
+          /^The file \/.*\/data\/postgres-password cannot be made \(ENOSPC\)\. .*\n$/,
+        );
+
+        execFileSync(mount, ['-o', 'remount,size=260m', disk]);
+        expect(await (await startProgram(env)).stop()).toBe(0);
+      } finally {
+        execFileSync('umount', [disk]);
+        await rm(disk, { recursive: true });
+      }
+    }, 120_000);
   },
   { root: true },
 );
