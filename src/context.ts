@@ -44,7 +44,9 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
 
     let postgres: EmbeddedPostgres | undefined;
     if (!config.databaseUrl) {
-      postgres = await startPostgres(config.dataDir);
+      postgres = await startPostgres(config.dataDir, () =>
+        log.warn('the embedded PostgreSQL makes good what a sudden end left undone; this may take minutes'),
+      );
       opened.push(() => postgres?.close() ?? Promise.resolve());
     }
     const databaseUrl = config.databaseUrl ?? (postgres as EmbeddedPostgres).url;

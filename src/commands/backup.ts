@@ -14,11 +14,11 @@ export const backup: Command = {
     '  npm run backup -- FILE --key FILE    the key, too, into a file of its own',
   ].join('\n'),
 
-  async run({ config, databaseUrl, vault }, { args, say }) {
+  async run({ config, databaseUrl, vault }, { args, say, interrupted }) {
     const { file, key } = read(args);
     const { dataDir } = config;
     for (const path of [file, ...(key ? [key] : [])]) await refuseToOverwrite(path);
-    const about = await backUp({ url: databaseUrl, dataDir }, file, vault.signs);
+    const about = await backUp({ url: databaseUrl, dataDir, interrupted }, file, vault.signs);
     say(`The database is in ${file}, as it was at ${about.made} (mark ${about.mark}).`);
     if (key) {
       await copyFile(join(dataDir, 'app-key'), key, constants.COPYFILE_EXCL).catch((error) => {

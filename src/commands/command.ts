@@ -11,6 +11,8 @@ export type Surroundings = {
   print(bytes: Buffer): void;
   /** Reads standard input to its end. */
   input(): Promise<Buffer>;
+  /** Aborted by Ctrl-C and the like: what takes long stops, and leaves nothing half-made behind. */
+  interrupted: AbortSignal;
 };
 
 /** A command for the people who run an instance: `npm run NAME -- …`. */

@@ -1,3 +1,4 @@
+import { addAbortSignal } from 'node:stream';
 import { readConfig } from '../config.ts';
 import { createContext } from '../context.ts';
 import { findRunningPostgres } from '../embedded/postgres.ts';
@@ -26,29 +27,40 @@ const commands: Record<string, Command> = {
 async function main(name: string, args: string[]): Promise<void> {
   const command = commands[name];
   if (!command) throw new ExpectedError(`There are these commands: ${Object.keys(commands).join(', ')}.`);
+  const interrupted = waitForInterruption();
   try {
-    process.exitCode = await run(command, args);
+    process.exitCode = await run(command, args, interrupted);
   } catch (error) {
-    process.exitCode = command.failure ?? 1;
+    process.exitCode = command.failure ?? (interrupted.aborted ? 130 : 1);
+    if (interrupted.aborted) return; // what was ended under it says so, and nobody wants to know
     if (error instanceof ExpectedError) process.stderr.write(`${error.message}\n`);
     else createLog('info').fatal({ err: error }, 'the command ended because of a surprise');
   }
 }
 
 /** Works beside the instance that runs, on the same database; the embedded one is started if nobody has. */
-async function run(command: Command, args: string[]): Promise<number> {
+async function run(command: Command, args: string[], interrupted: AbortSignal): Promise<number> {
   const config = readConfig(process.env);
   if (command.embeddedOnly && config.databaseUrl) throw notEmbedded();
-  const surroundings = { args, say, print, input };
+  const surroundings = { args, say, print, input: () => input(interrupted), interrupted };
   if ('runAlone' in command) return (await command.runAlone(config, surroundings)) ?? 0;
   const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir));
   const context = await createContext({ ...config, databaseUrl, roles: [] }, createLog(config.logLevel));
   try {
+    interrupted.throwIfAborted();
     const status = await command.run(context, surroundings);
     return status ?? 0;
   } finally {
     await context.close();
   }
+}
+
+/** The embedded server has a session of its own, and would go on without us. */
+function waitForInterruption(): AbortSignal {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => interruption.abort());
+  return interruption.signal;
 }
 
 function notEmbedded(): ExpectedError {
@@ -65,9 +77,9 @@ function print(bytes: Buffer): void {
   process.stdout.write(bytes);
 }
 
-async function input(): Promise<Buffer> {
+async function input(interrupted: AbortSignal): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  for await (const chunk of addAbortSignal(interrupted, process.stdin)) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 

@@ -16,13 +16,14 @@ export const restore: Command = {
     '  npm run restore -- FILE --replace    the database that is there is moved aside',
   ].join('\n'),
 
-  async runAlone(config, { args, say }) {
+  async runAlone(config, { args, say, interrupted }) {
     const { file, replace } = read(args);
     const { dataDir } = config;
     await prepareFolder(dataDir);
     const keys = config.appKeys ?? (await readOwnKeys(dataDir)) ?? [];
     const restored = await restoreFile(dataDir, file, {
       replace,
+      interrupted,
       signs: keys.length > 0 ? createVault(keys).signs : [],
       beforeExchange: () => openHighWater(dataDir).noteRestore(),
     });

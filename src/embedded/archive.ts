@@ -12,13 +12,16 @@ import { collect } from './cluster.ts';
  *
  * @throws ExpectedError when the file is there already, or cannot be written
  */
-export async function pack(folder: string, file: string): Promise<void> {
+export async function pack(folder: string, file: string, signal: AbortSignal): Promise<void> {
   const part = `${file}.part-${process.pid}`;
   try {
     const target = await open(part, 'wx', 0o600);
     try {
       await finish(
-        spawn('tar', ['-czf', '-', '-C', folder, '.'], { stdio: ['ignore', target.fd, 'pipe'] }),
+        spawn('tar', ['-czf', '-', '-C', folder, '.'], {
+          stdio: ['ignore', target.fd, 'pipe'],
+          signal,
+        }),
         `${file} could not be written`,
       );
       await target.sync();
@@ -33,7 +36,7 @@ export async function pack(folder: string, file: string): Promise<void> {
 }
 
 /** @throws ExpectedError when the file cannot be read, or is no archive, or is cut off */
-export async function unpack(file: string, folder: string): Promise<void> {
+export async function unpack(file: string, folder: string, signal: AbortSignal): Promise<void> {
   const source = await open(file, 'r').catch((error) => {
     throw new ExpectedError(`${file} cannot be read (${codeOf(error)}).`);
   });
@@ -41,6 +44,7 @@ export async function unpack(file: string, folder: string): Promise<void> {
     await finish(
       spawn('tar', ['-xzf', '-', '-C', folder, '--no-same-owner'], {
         stdio: [source.fd, 'ignore', 'pipe'],
+        signal,
       }),
       `${file} is not a whole backup`,
     );

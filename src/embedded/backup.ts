@@ -22,10 +22,11 @@ export type About = {
  * makes it whole. The embedded one comes without pg_dump and pg_basebackup.
  *
  * @param signs of all keys that there are
- * @throws ExpectedError when the file is there, or something cannot be read or written; then nothing is left behind
+ * @throws ExpectedError when the file is there, or something cannot be read or written, and AbortError when it is
+ *   interrupted; then nothing is left behind
  */
 export async function backUp(
-  { url, dataDir }: { url: string; dataDir: string },
+  { url, dataDir, interrupted }: { url: string; dataDir: string; interrupted: AbortSignal },
   file: string,
   signs: About['keys'],
 ): Promise<About> {
@@ -36,10 +37,10 @@ export async function backUp(
     await mkdir(staging, { mode: 0o700 });
     await client.connect();
     const about = await describe(client, signs);
-    await copyCluster(client, join(dataDir, 'postgres'), join(staging, 'postgres'));
+    await copyCluster(client, join(dataDir, 'postgres'), { to: join(staging, 'postgres'), interrupted });
     await copyFile(join(dataDir, 'postgres-password'), join(staging, 'postgres-password'));
     await writeFile(join(staging, 'backup.json'), `${JSON.stringify(about, null, 2)}\n`);
-    await pack(staging, file);
+    await pack(staging, file, interrupted);
     return about;
   } catch (error) {
     throw error instanceof ExpectedError || !/^E[A-Z]+$/.test(codeOf(error) ?? '')
@@ -73,15 +74,17 @@ const emptied = [
 ];
 const leftOut = /^(postmaster\.(pid|opts)|backup_label(\.old)?|pg_internal\.init.*|pgsql_tmp.*)$/;
 
+type Target = { to: string; interrupted: AbortSignal };
+
 /** One session from the start to the end: the slot, which keeps the log from being removed, goes with it. */
-async function copyCluster(client: pg.Client, from: string, to: string): Promise<void> {
+async function copyCluster(client: pg.Client, from: string, { to, interrupted }: Target): Promise<void> {
   await client.query('select pg_create_physical_replication_slot($1, true, true)', [
     `outspoken_backup_${randomBytes(4).toString('hex')}`,
   ]);
   const { rows: started } = await client.query(
     "select pg_walfile_name(pg_backup_start('outspoken', true)) as segment",
   );
-  await copyFolder(from, to, true);
+  await copyFolder(from, { to, interrupted }, true);
   const { rows: stopped } = await client.query(
     'select labelfile as label, pg_walfile_name(lsn) as segment from pg_backup_stop(false)',
   );
@@ -93,14 +96,15 @@ async function copyCluster(client: pg.Client, from: string, to: string): Promise
   }
 }
 
-async function copyFolder(from: string, to: string, top = false): Promise<void> {
+async function copyFolder(from: string, { to, interrupted }: Target, top = false): Promise<void> {
   await mkdir(to, { mode: 0o700 });
   for (const entry of await readdir(from, { withFileTypes: true })) {
+    interrupted.throwIfAborted();
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (leftOut.test(entry.name)) continue;
     if (entry.isDirectory()) {
       if (top && emptied.includes(entry.name)) await mkdir(target, { mode: 0o700 });
-      else await copyFolder(source, target);
+      else await copyFolder(source, { to: target, interrupted });
     } else if (entry.isFile()) {
       // what is removed while we copy is made good by the log
       await copyFile(source, target, constants.COPYFILE_FICLONE).catch((error) => {

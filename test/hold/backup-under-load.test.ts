@@ -49,7 +49,8 @@ describe('a backup of a database that is being written to', () => {
     while (done < 300) await new Promise((resolve) => setTimeout(resolve, 20));
     const before = done;
     const file = join(folder, 'backup');
-    await backUp({ url: server.url, dataDir: folder }, file, []);
+    const interrupted = new AbortController().signal;
+    await backUp({ url: server.url, dataDir: folder, interrupted }, file, []);
     const after = done;
     while (done < after + 50) await new Promise((resolve) => setTimeout(resolve, 20));
     stopped = true;
@@ -60,6 +61,7 @@ describe('a backup of a database that is being written to', () => {
     let noted = false;
     const restored = await restore(elsewhere, file, {
       replace: false,
+      interrupted,
       signs: [],
       beforeExchange: async () => {
         noted = true;

@@ -21,6 +21,7 @@ export async function runHere(instance: Instance, command: Command, ...args: str
         ran.out += bytes.toString('latin1');
       },
       input: async () => Buffer.alloc(0),
+      interrupted: new AbortController().signal,
     });
     ran.status = status ?? 0;
   } catch (error) {

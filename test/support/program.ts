@@ -34,16 +34,18 @@ type Options = {
   args?: string[];
   /** File that takes what it writes to stderr. */
   log?: string;
+  /** `pipe`: its standard input stays open. */
+  input?: 'pipe' | 'ignore';
 };
 
 type Environment = Record<string, string | undefined>;
 
 /** Starts the built program, with these variables and no others. */
 export function launch(env: Environment, options: Options = {}): Launched {
-  const { script = 'src/main', args = [], log } = options;
+  const { script = 'src/main', args = [], log, input } = options;
   const file = join(projectRoot, 'dist', `${script}.js`);
   if (!existsSync(file)) throw new Error('there is no dist: npm run build');
-  return start([process.execPath, file, ...args], env, { log });
+  return start([process.execPath, file, ...args], env, { log, input });
 }
 
 /**
@@ -62,12 +64,12 @@ export function launchNpm(name: string, env: Environment = {}, args: string[] = 
 function start(
   [command = '', ...args]: string[],
   env: Environment,
-  { detached = false, log }: { detached?: boolean; log?: string },
+  { detached = false, log, input = 'ignore' }: Pick<Options, 'log' | 'input'> & { detached?: boolean },
 ): Launched {
   return watch(
     spawn(command, args, {
       env: { PATH: process.env.PATH, ...env },
-      stdio: ['ignore', 'pipe', log ? openSync(log, 'a') : 'pipe'],
+      stdio: [input, 'pipe', log ? openSync(log, 'a') : 'pipe'],
       detached,
       cwd: projectRoot,
     }),
