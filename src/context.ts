@@ -8,10 +8,12 @@ import { openDatabase } from './db/database.ts';
 import { gather } from './db/gather.ts';
 import { createHint } from './db/hint.ts';
 import { migrate } from './db/migrate.ts';
+import { unreachable } from './db/usable.ts';
 import { type Catcher, startCatcher } from './embedded/catcher.ts';
 import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
 import { openTakenBack } from './hold/taken-back.ts';
+import { checkKeys } from './letters/check-keys.ts';
 import { confirmLetters } from './letters/confirm-letters.ts';
 import { lookBack } from './letters/look-back.ts';
 import { type Written, writeLetters } from './letters/write-letters.ts';
@@ -51,7 +53,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
     }
     const databaseUrl = config.databaseUrl ?? (postgres as EmbeddedPostgres).url;
     await migrate(databaseUrl).catch((error) => {
-      throw unreachable(error);
+      throw config.databaseUrl ? unreachable(error) : error;
     });
     const database = openDatabase(databaseUrl);
     opened.push(() => database.close());
@@ -63,6 +65,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
     }
 
     const vault = createVault(config.appKeys ?? (await ownMasterKeys(config.dataDir)));
+    await checkKeys(database, vault);
     const takenBack = openTakenBack(database, config.dataDir, log);
     if (config.roles.length > 0) await lookBack({ database, vault, log }, config);
     if (config.seed) await database.transaction((transaction) => seedFirstCampaign(transaction, vault));
@@ -151,27 +154,4 @@ function readKeys(text: string, folder: string): MasterKey[] {
   throw new ExpectedError(
     `${keyFile(folder)} does not hold a key any more. Put the right one back; without it nothing can be read.`,
   );
-}
-
-/** What a person is told when a database of their own cannot be used; other errors stay as they are. */
-export function unreachable(error: unknown): unknown {
-  const reasons: Record<string, string> = {
-    ECONNREFUSED: 'nothing listens there',
-    ENOENT: 'nothing listens there',
-    ECONNRESET: 'it is going down',
-    ENOTFOUND: 'its host is not known',
-    EAI_AGAIN: 'its host cannot be looked up now',
-    ETIMEDOUT: 'it does not answer',
-    '57P01': 'it is going down',
-    '57P02': 'it is going down',
-    '57P03': 'it is just starting or going down',
-    '53300': 'it has too many connections',
-    '28P01': 'it refuses the password',
-    '28000': 'it refuses the user',
-    '3D000': 'the database does not exist',
-  };
-  const reason = reasons[codeOf(error) ?? ''];
-  return reason
-    ? new ExpectedError(`The PostgreSQL server of DATABASE_URL cannot be used: ${reason}.`)
-    : error;
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { type Config, isLoopback, type Role, readConfig } from './config.ts';
-import { type Context, createContext, unreachable } from './context.ts';
+import { type Context, createContext } from './context.ts';
+import { unreachable } from './db/usable.ts';
 import { ExpectedError } from './expected.ts';
 import { readStanding, reasons, type Standing, whatToDo } from './hold/hold.ts';
 import { createLog, type Logger } from './log.ts';

@@ -51,13 +51,29 @@ const host = z.string().regex(/^[A-Za-z0-9.:[\]-]+$/, 'must be an address such a
 
 const isUrl = (text: string, protocols: string[]) => {
   const parsed = URL.canParse(text) ? new URL(text) : undefined;
-  return parsed !== undefined && protocols.includes(parsed.protocol) && parsed.hostname !== '';
+  return (
+    parsed !== undefined &&
+    protocols.includes(parsed.protocol) &&
+    parsed.hostname !== '' &&
+    [parsed.username, parsed.password].every(isEncoded)
+  );
 };
 
+/** A lone % is no encoding, and whoever reads the password later would fail on it. */
+function isEncoded(part: string): boolean {
+  try {
+    decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const url = (protocols: string[], example: string) =>
-  z
-    .string()
-    .refine((text) => isUrl(text, protocols), { error: `must be a URL such as ${example}`, abort: true });
+  z.string().refine((text) => isUrl(text, protocols), {
+    error: `must be a URL such as ${example}, with special characters of a password as %23 and so on`,
+    abort: true,
+  });
 
 /** What a relay's URL may say after its question mark. */
 const relaySettings: Record<string, RegExp> = {
@@ -69,7 +85,8 @@ const relaySettings: Record<string, RegExp> = {
 const relays = z
   .string()
   .refine((text) => text.split(/[\s,]+/).every((one) => isUrl(one, ['smtp:', 'smtps:'])), {
-    error: 'must be a URL such as smtp://user:password@host:587, or several',
+    error:
+      'must be a URL such as smtp://user:password@host:587, or several, with special characters of a password as %23 and so on',
     abort: true,
   })
   .refine(
@@ -138,7 +155,10 @@ export const schema = z.object({
       'is not a URL that can be read: write special characters of the password as %23 and so on',
     )
     .optional(),
-  REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
+  REDIS_URL: url(
+    ['redis:', 'rediss:'],
+    'redis://host:6379, with special characters of a password as %23 and so on',
+  ).optional(),
   SMTP_URL: relays.optional(),
   APP_KEY: masterKeys.optional(),
   PUBLIC_URL: url(['http:', 'https:'], 'https://outspoken.example.org')

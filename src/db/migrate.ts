@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { runner } from 'node-pg-migrate';
-import pg from 'pg';
 import { projectRoot } from '../root.ts';
+import { checkFitness, openClient } from './usable.ts';
 
 /**
  * Brings the database to the newest schema, in one transaction, while any other starting process waits
  * (an advisory lock). A database that is already there is left alone.
+ *
+ * @throws ExpectedError when it is none that the schema fits
  */
 export async function migrate(url: string): Promise<void> {
-  const client = new pg.Client({
+  const client = openClient({
     connectionString: url,
     application_name: 'outspoken-migrate',
     connectionTimeoutMillis: 10_000,
@@ -16,6 +18,7 @@ export async function migrate(url: string): Promise<void> {
   client.on('error', () => {}); // the statement that is under way tells
   await client.connect();
   try {
+    await checkFitness(client);
     await runner({
       dbClient: client,
       dir: join(projectRoot, 'src/db/migrations'),

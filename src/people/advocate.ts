@@ -62,7 +62,8 @@ export function openFor(vault: Vault, row: Sealed, where: Place, stored: Buffer)
   return decryptBytes(dataKey(vault, row), where, stored);
 }
 
-function dataKey(vault: Vault, row: Sealed): Buffer {
+/** @throws Error when it was not wrapped by the master keys that we have */
+export function dataKey(vault: Vault, row: Sealed): Buffer {
   return vault.unwrapKey(
     { wrapped: row.data_key, version: row.key_version },
     place('data_key', row.submission),

@@ -147,6 +147,8 @@ describe('a variable', () => {
     ['DATABASE_URL', 'postgres://user:p#ss@db.example/x', '%23'],
     ['REDIS_URL', 'http://redis.example', 'redis://'],
     ['REDIS_URL', 'redis.example:6379', 'redis://'],
+    ['REDIS_URL', 'redis://:100%@redis.example', '%23'],
+    ['SMTP_URL', 'smtp://user:100%@relay.example', '%23'],
     ['SMTP_URL', 'relay.example', 'smtp://'],
     ['SMTP_URL', 'smtp://', 'smtp://'],
     ['SMTP_URL', 'smtp://relay.example?tls=maybe', '?tls=required'],

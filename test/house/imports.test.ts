@@ -11,6 +11,7 @@ const ground = [
   'src/variables.ts',
   'src/config.ts',
   'src/log.ts',
+  'src/whole-file.ts',
 ];
 /**
  * What each room may import from: the design's direction, web and workers -> inbound -> replies -> letters, campaigns,
@@ -25,6 +26,7 @@ const direction: Record<string, string[]> = {
   'src/variables.ts': [],
   'src/config.ts': ['src/expected.ts', 'src/variables.ts'],
   'src/log.ts': ['src/expected.ts'],
+  'src/whole-file.ts': ['src/expected.ts'],
   'src/embedded': ground,
   'src/locale': ground,
   'src/db': [...ground, 'src/embedded'],
@@ -70,7 +72,7 @@ Object.assign(direction, {
   'src/web': [...context, 'src/context.ts'],
   workers: [...ground, ...domain, 'src/inbound', 'src/context.ts'],
   'src/commands': [...context, 'src/inbound', 'src/context.ts'],
-  'src/main.ts': [...ground, 'src/hold', 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
+  'src/main.ts': [...ground, 'src/db', 'src/hold', 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
   'src/demo': [...ground, 'src/options.ts', 'src/endings.ts', 'src/embedded'],
 });
 

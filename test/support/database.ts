@@ -19,16 +19,22 @@ export async function copyDatabase(url: string): Promise<{ url: string; drop(): 
   return cloneOf(/\/(\w+)\?/.exec(url)?.[1] ?? '');
 }
 
-async function cloneOf(template: string): Promise<{ url: string; drop(): Promise<void> }> {
+/** One that somebody made without minding its encoding. */
+export async function latinDatabase(): Promise<{ url: string; drop(): Promise<void> }> {
+  return cloneOf('template0', "encoding 'LATIN1' locale_provider libc locale 'C'");
+}
+
+async function cloneOf(template: string, more = ''): Promise<{ url: string; drop(): Promise<void> }> {
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await onServer(`create database ${name} template ${template}`);
+  await onServer(`create database ${name} template ${template} ${more}`);
   return {
     url: databaseOf(server(), name),
     drop: () => onServer(`drop database ${name} with (force)`),
   };
 }
 
-async function onServer(text: string): Promise<void> {
+/** Runs a statement on the server that all tests share: for roles and the like. */
+export async function onServer(text: string): Promise<void> {
   const client = new pg.Client({ connectionString: server() });
   await client.connect();
   try {
