@@ -1,11 +1,12 @@
-import { ExpectedError } from './expected.ts';
+import { codeOf, ExpectedError } from './expected.ts';
 
 /** Is told how to end what was begun. */
 export type AtEnd = (end: () => Promise<unknown>) => void;
 
 /**
  * A program that begins what outlives it, such as servers and folders: does its work, and ends what it began when that is
- * over, fails, or is interrupted, the last first. A failure is said, with status 1.
+ * over, fails, or is interrupted, the last first. A failure is said, with status 1; also
+ * that whoever reads what it says went away, as `| head` does, is one.
  */
 export async function runWithEndings(work: (atEnd: AtEnd) => Promise<void>): Promise<void> {
   const endings: (() => Promise<unknown>)[] = [];
@@ -23,6 +24,11 @@ export async function runWithEndings(work: (atEnd: AtEnd) => Promise<void>): Pro
       void endAll().then(() => process.exit(130));
     });
   }
+  process.on('uncaughtException', (error) => {
+    if (!interrupted) say(error);
+    interrupted = true;
+    void endAll().then(() => process.exit(1));
+  });
   try {
     await work((end) => endings.push(end));
   } catch (error) {
@@ -35,5 +41,6 @@ export async function runWithEndings(work: (atEnd: AtEnd) => Promise<void>): Pro
 }
 
 function say(error: unknown): void {
+  if (codeOf(error) === 'EPIPE') return; // nobody reads it
   process.stderr.write(`${error instanceof ExpectedError ? error.message : (error as Error).stack}\n`);
 }

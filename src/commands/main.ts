@@ -60,6 +60,7 @@ function waitForInterruption(): AbortSignal {
   const interruption = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.on(signal, () => interruption.abort());
+  process.stdout.on('error', () => interruption.abort()); // nobody reads what we say, as behind `| head`
   return interruption.signal;
 }
 

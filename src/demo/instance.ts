@@ -14,8 +14,9 @@ import { projectRoot } from '../root.ts';
 export async function startDemoInstance(atEnd: AtEnd): Promise<{ url: string; folder: string }> {
   const folder = await makeTemporaryFolder('demo');
   atEnd(() => rm(folder, { recursive: true, force: true }));
+  const { PATH, TMPDIR } = process.env;
   const child = spawn(process.execPath, [join(projectRoot, 'dist/src/main.js')], {
-    env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' },
+    env: { PATH, TMPDIR, PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

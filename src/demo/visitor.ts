@@ -1,3 +1,5 @@
+import { ExpectedError } from '../expected.ts';
+
 export type Fields = Record<string, string | string[]>;
 export type Page = { status: number; location: string; html: string };
 
@@ -21,14 +23,16 @@ export class Visitor {
   }
 
   async #ask(path: string, init: RequestInit): Promise<Page> {
-    const response = await fetch(new URL(path, this.#base), { redirect: 'manual', ...init });
+    const response = await fetch(new URL(path, this.#base), { redirect: 'manual', ...init }).catch(() => {
+      throw new ExpectedError('The instance for the demo does not answer any more.');
+    });
     const page = {
       status: response.status,
       location: response.headers.get('location') ?? '',
       html: await response.text(),
     };
     if (page.status >= 400)
-      throw new Error(
+      throw new ExpectedError(
         `${init.method ?? 'GET'} ${new URL(path, this.#base).pathname.split('/')[1]}: ${page.status}`,
       );
     return page;

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -146,11 +146,22 @@ describe('npm run demo', () => {
     60_000,
   );
 
+  it('removes what it made when whoever reads what it says goes away, as `| head` does', async () => {
+    const demo = launch(settings, { script: 'src/demo/demo' });
+    const instance = await follow(demo);
+    demo.child.stdout?.destroy();
+    expect(await demo.ended).toEqual({ code: 1, signal: null });
+    expect(demo.err()).toBe('');
+    await expectNothingLeft(instance);
+  }, 60_000);
+
   it('removes what it made when it is stopped before its instance is up', async () => {
     const temporary = join(folder, 'temporary');
     await mkdir(temporary);
+    await chmod(temporary, 0o711);
     const demo = launch({ ...settings, TMPDIR: temporary }, { script: 'src/demo/demo' });
-    const findData = async () => join(temporary, (await readdir(temporary))[0] ?? '', 'data');
+    const findFolder = async () => (await readdir(temporary)).find((name) => name.includes('-demo-')) ?? '';
+    const findData = async () => join(temporary, await findFolder(), 'data');
     const pidFile = async () => readFile(join(await findData(), 'postgres/postmaster.pid'), 'utf8');
     await until(async () => (await pidFile().catch(() => '')).split('\n')[4], 'a database that has begun');
     const belongings = await belongingsOf(await findData(), '');
