@@ -183,6 +183,14 @@ describe('docs/operating.md', () => {
     expect(rows('Variables').sort()).toEqual(Object.keys(variables).sort());
   });
 
+  it('names those of them that .env may set, and no other', () => {
+    const section = operating.split(/^## /m).find((part) => part.startsWith('With Compose')) ?? '';
+    const [, sentence = ''] = /`\.env` may set ([^;]+);/.exec(section) ?? [];
+    const named = [...sentence.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name);
+    const used = new Set([...raw.matchAll(/\$\{(\w+)/g)].map(([, name]) => name as string));
+    expect(named.sort()).toEqual([...used].filter((name) => name in variables).sort());
+  });
+
   it('describes every variable of docker-compose.yml that the program does not read', () => {
     const used = new Set([...raw.matchAll(/\$\{(\w+)/g)].map(([, name]) => name as string));
     expect(rows('With Compose').sort()).toEqual([...used].filter((name) => !(name in variables)).sort());
