@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import pg from 'pg';
 import { codeOf, ExpectedError } from '../expected.ts';
 import {
@@ -10,13 +10,13 @@ import {
   findPrograms,
   forgetOtherServers,
   makeSocketFolder,
-  noSocket,
   type Owner,
   ownerOfServer,
   type Programs,
   readOrMakePassword,
   serverEnvironment,
 } from './cluster.ts';
+import { inUse, startFailed, wrongPassword } from './start-failed.ts';
 
 export type EmbeddedPostgres = {
   url: string;
@@ -145,12 +145,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function inUse(dataFolder: string): ExpectedError {
-  return new ExpectedError(
-    `Another Outspoken already runs on ${dirname(dataFolder)}. Stop it first, or set DATA_DIR to another folder.`,
-  );
-}
-
 function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socketFolder: string) {
   const settings = {
     listen_addresses: '',
@@ -193,7 +187,7 @@ async function connectWhenReady(
   let recovering = 0;
   for (let tries = 0; tries < patience; tries += 1) {
     if (server.failure()) throw server.failure();
-    if (server.isOver()) throw startFailed(server.said(), dataFolder);
+    if (server.isOver()) throw await startFailed(server.said(), dataFolder);
     const client = new pg.Client({ connectionString: url });
     client.on('error', () => {}); // its end is told by `lost`
     try {
@@ -212,16 +206,4 @@ async function connectWhenReady(
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new ExpectedError(`The embedded PostgreSQL did not come up: ${server.said().slice(-600)}`);
-}
-
-function startFailed(said: string, dataFolder: string): ExpectedError {
-  if (/lock file "postmaster\.pid"/.test(said)) return inUse(dataFolder);
-  if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
-  return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
-}
-
-function wrongPassword(dataFolder: string): ExpectedError {
-  return new ExpectedError(
-    `The embedded PostgreSQL in ${dataFolder} refuses the password in ${dataFolder}-password. Put back the file that was made with it.`,
-  );
 }

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { ownerOfServer } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { launch, type Program, startProgram } from '../support/program.ts';
@@ -101,6 +103,26 @@ describe('a data folder that cannot be used', () => {
     );
     expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
     await rmdir(scratch); // nothing is in it
+  });
+});
+
+describe('a pid file that a power cut left behind', () => {
+  it('is named, with what to do, where its number is that of another process by now', async () => {
+    const dataFolder = inFolder('cut');
+    expect(await (await startProgram({ PORT: '0', DATA_DIR: dataFolder })).stop()).toBe(0);
+    const file = join(dataFolder, 'postgres/postmaster.pid');
+    const bystander = spawn('sleep', ['600'], { ...(await ownerOfServer()), stdio: 'ignore' });
+    await writeFile(file, `${bystander.pid}\n${dataFolder}/postgres\n1\n5432\n/nowhere\n\n`);
+    try {
+      const said = await refused({ DATA_DIR: dataFolder });
+      expect(said).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
+      expect(said).toContain(`If process ${bystander.pid} is something else`);
+      expect(said).toContain(`remove ${file}.`);
+    } finally {
+      bystander.kill();
+    }
+    await rm(file);
+    await expectFree(dataFolder);
   });
 });
 

@@ -1,0 +1,36 @@
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ExpectedError } from '../expected.ts';
+import { noSocket } from './cluster.ts';
+
+/** Why an embedded PostgreSQL does not start, and what a person can do about it. */
+
+export function inUse(dataFolder: string): ExpectedError {
+  return new ExpectedError(
+    `Another Outspoken already runs on ${dirname(dataFolder)}. Stop it first, or set DATA_DIR to another folder.`,
+  );
+}
+
+export function wrongPassword(dataFolder: string): ExpectedError {
+  return new ExpectedError(
+    `The embedded PostgreSQL in ${dataFolder} refuses the password in ${dataFolder}-password. Put back the file that was made with it.`,
+  );
+}
+
+/** @param said what the server wrote before it ended */
+export async function startFailed(said: string, dataFolder: string): Promise<ExpectedError> {
+  if (/lock file "postmaster\.pid"/.test(said)) return locked(dataFolder);
+  if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
+  return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
+}
+
+/** After a power cut, the number in the pid file may be that of anybody. Only a person can tell for sure. */
+async function locked(dataFolder: string): Promise<ExpectedError> {
+  const file = `${dataFolder}/postmaster.pid`;
+  const [pid] = (await readFile(file, 'utf8').catch(() => '')).split('\n');
+  const known = inUse(dataFolder).message;
+  if (!pid) return new ExpectedError(known);
+  return new ExpectedError(
+    `${known} If process ${pid} is something else, as it can be after a power cut, remove ${file}.`,
+  );
+}
