@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { seedFirstCampaign } from './campaigns/seed.ts';
 import { openWordings } from './campaigns/wordings.ts';
 import { type Config, type MasterKey, readMasterKeys } from './config.ts';
-import { openDatabase } from './db/database.ts';
+import { type Database, openDatabase } from './db/database.ts';
 import { gather } from './db/gather.ts';
 import { createHint } from './db/hint.ts';
 import { migrate } from './db/migrate.ts';
@@ -13,7 +13,7 @@ import { type Catcher, startCatcher } from './embedded/catcher.ts';
 import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
 import { codeOf, ExpectedError } from './expected.ts';
 import { openTakenBack } from './hold/taken-back.ts';
-import { checkKeys } from './letters/check-keys.ts';
+import { checkKeys, needsKeys } from './letters/check-keys.ts';
 import { confirmLetters } from './letters/confirm-letters.ts';
 import { lookBack } from './letters/look-back.ts';
 import { type Written, writeLetters } from './letters/write-letters.ts';
@@ -64,7 +64,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
       opened.push(() => catcher?.close() ?? Promise.resolve());
     }
 
-    const vault = createVault(config.appKeys ?? (await ownMasterKeys(config.dataDir)));
+    const vault = createVault(config.appKeys ?? (await ownMasterKeys(config.dataDir, database)));
     await checkKeys(database, vault);
     const takenBack = openTakenBack(database, config.dataDir, log);
     if (config.roles.length > 0) await lookBack({ database, vault, log }, config);
@@ -132,10 +132,21 @@ async function makeFolder(folder: string): Promise<boolean> {
   }
 }
 
-/** The key that the embedded default made for itself. Whoever has it and the database can read everything. */
-async function ownMasterKeys(folder: string): Promise<MasterKey[]> {
-  const make = () => `1:${randomBytes(32).toString('base64')}\n`;
-  return readKeys(await readOrMake(keyFile(folder), make), folder);
+/**
+ * The key that the embedded default made for itself. Whoever has it and the database can read everything; a new one in
+ * the place of one that was lost would only hide the loss.
+ */
+async function ownMasterKeys(folder: string, database: Database): Promise<MasterKey[]> {
+  const found = await readOwnKeys(folder);
+  if (found) return found;
+  if (await needsKeys(database))
+    throw new ExpectedError(
+      `${keyFile(folder)} is missing, the key that the database there was written under. Put it back: without it nothing can be read.`,
+    );
+  return readKeys(
+    await readOrMake(keyFile(folder), () => `1:${randomBytes(32).toString('base64')}\n`),
+    folder,
+  );
 }
 
 /** Undefined when it has made none yet. */

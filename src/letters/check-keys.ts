@@ -26,6 +26,11 @@ export async function checkKeys(db: Queryable, vault: Vault): Promise<void> {
   for (const row of await db.rows(people)) mustOpen(vault, row.key_version, () => dataKey(vault, row));
 }
 
+/** Whether anything in the database was written under a key. */
+export async function needsKeys(db: Queryable): Promise<boolean> {
+  return (await db.rows(campaigns)).length > 0 || (await db.rows(people)).length > 0;
+}
+
 function mustOpen(vault: Vault, version: number, open: () => Buffer): void {
   try {
     open();

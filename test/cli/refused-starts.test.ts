@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ownerOfServer } from '../../src/embedded/cluster.ts';
@@ -103,6 +103,21 @@ describe('a data folder that cannot be used', () => {
     );
     expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
     await rmdir(scratch); // nothing is in it
+  });
+});
+
+describe('a data folder whose key was lost', () => {
+  it('gets no other one in its place, and is of use again when it is back', async () => {
+    const dataFolder = inFolder('keyless');
+    expect(await (await startProgram({ PORT: '0', DATA_DIR: dataFolder })).stop()).toBe(0);
+    const file = join(dataFolder, 'app-key');
+    await rename(file, inFolder('key'));
+    expect(await refused({ DATA_DIR: dataFolder })).toMatch(
+      /^\/.*\/app-key is missing, .* Put it back: .*\n$/,
+    );
+    expect(existsSync(file)).toBe(false);
+    await rename(inFolder('key'), file);
+    await expectFree(dataFolder);
   });
 });
 
