@@ -57,7 +57,9 @@ export async function startPostgres(folder: string, onRecovery = () => {}): Prom
   };
   const hold = async () => {
     const client = await connectWhenReady(server, url, { dataFolder, onRecovery });
-    await client.query('select pg_advisory_lock($1)', [instanceLock]);
+    await client.query('select pg_advisory_lock($1)', [instanceLock]).catch(() => {
+      throw inUse(dataFolder); // who starts in the same moment took our server for an orphan, and goes on with its own
+    });
     return client;
   };
   const holder = await hold().catch(async (error) => {
@@ -125,15 +127,18 @@ async function findServer(dataFolder: string, password: string): Promise<Found |
   const client = new pg.Client({
     connectionString: urlOf(socketFolder, password),
     connectionTimeoutMillis: 5000,
+    query_timeout: 5000,
   });
+  client.on('error', () => {}); // the statement that is under way tells
   try {
     await client.connect();
+    const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
+    return { pid: Number(pid), socketFolder, owned: !rows[0].free };
   } catch {
     return undefined; // not a server of ours, or one that is just ending: the new server judges the pid file itself
+  } finally {
+    await client.end().catch(() => {});
   }
-  const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
-  await client.end();
-  return { pid: Number(pid), socketFolder, owned: !rows[0].free };
 }
 
 function isAlive(pid: number): boolean {
