@@ -138,9 +138,11 @@ function encodeText(text: string): { encoding: 'quoted-printable' | 'base64'; en
 export function encodeMailbox({ name, address }: Mailbox): string {
   if (name === '') return plainAddress(address);
   refuseControls(name);
-  const phrase = /^[\x20-\x7e]*$/.test(name)
-    ? `"${name.replace(/["\\]/g, '\\$&')}"`
-    : libmime.encodeWord(name, 'B', 52);
+  // not where a quoted string could be taken for an encoded word: many programs decode it, and a name in disguise with it
+  const phrase =
+    /^[\x20-\x7e]*$/.test(name) && !name.includes('=?')
+      ? `"${name.replace(/["\\]/g, '\\$&')}"`
+      : libmime.encodeWord(name, 'B', 52);
   return `${phrase} <${plainAddress(address)}>`;
 }
 

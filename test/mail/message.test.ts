@@ -44,7 +44,10 @@ const text = fc.array(unit, { maxLength: 12 }).map((parts) => parts.join(''));
 const printable = (value: string) => !/[\p{Cc}\p{Cs}\u2028\u2029\ufeff]/u.test(value);
 const line = fc
   .array(
-    fc.oneof(fc.string({ unit: 'grapheme' }), fc.constantFrom(khmer, '🧵', '"', '\\', '<', ',', '(x)', '=?')),
+    fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom(khmer, '🧵', '"', '\\', '<', ',', '(x)', '=?', '=?utf-8?Q?a_b?='),
+    ),
     { minLength: 1, maxLength: 6 },
   )
   .map((parts) => parts.join('').replace(/\s+/g, ' ').trim())
@@ -77,6 +80,14 @@ describe('encoding a message', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  it('shows a name that looks encoded as it was typed, not as what it would decode to', async () => {
+    for (const hidden of ['The CEO', 'x\r\nBcc: y@z.example', 'a\u202eb']) {
+      const name = `=?utf-8?B?${Buffer.from(hidden).toString('base64')}?= via Outspoken`;
+      const parsed = await simpleParser(encodeMessage({ ...base, from: { ...base.from, name } }));
+      expect(parsed.from?.value).toEqual([{ name, address: base.from.address }]);
+    }
   });
 
   it('is pure ASCII with CRLF line ends, no line over 998 and no header line over 78', async () => {
