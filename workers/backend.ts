@@ -31,6 +31,12 @@ const workerOptions = {
   runRetryDelay: 1000,
 };
 
+/**
+ * BullMQ writes down when each job came and went, and keeps the last 10,000 of these events. Nobody reads them, and they
+ * would tell when which bundle left, long after the database has forgotten it. Fewer than some hundreds cannot be had.
+ */
+const queueOptions = { streams: { events: { maxLen: 1 } } };
+
 const prefix = 'outspoken';
 
 /**
@@ -49,7 +55,13 @@ export function openOnRedis(url: string, onError: (error: Error) => void): Backe
   return {
     // what it asks Redis first would fail when Redis is away, and be remembered for ever
     openQueue: (name) =>
-      new Queue(name, { connection: adding, prefix, skipWaitingForReady: true, skipVersionCheck: true }),
+      new Queue(name, {
+        ...queueOptions,
+        connection: adding,
+        prefix,
+        skipWaitingForReady: true,
+        skipVersionCheck: true,
+      }),
     startWorker: (name, process, concurrency) =>
       new Steady(name, process, { ...workerOptions, connection: working, prefix, concurrency }),
     probe: () => adding.set(`${prefix}:probe`, '', 'PX', 60_000),
@@ -76,7 +88,7 @@ export async function openOnPostgres(connectionString: string): Promise<Backend>
   const pool = new pg.Pool({ connectionString, application_name: 'outspoken-queue', ...connections });
   pool.on('connect', (one) => one.on('error', () => {})); // one in use tells the query that it has
   return {
-    openQueue: (name) => new Postgres.Queue(name, { connection: pool }),
+    openQueue: (name) => new Postgres.Queue(name, { ...queueOptions, connection: pool }),
     startWorker: (name, process, concurrency) =>
       new Steady(name, process, { ...workerOptions, connection: pool, concurrency }),
     probe: async () => {}, // without the database no letter could be brought to its end either

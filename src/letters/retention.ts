@@ -54,7 +54,7 @@ const stripLetters = statement<{ n: number }>(`
     for update skip locked
   ),
   stripped as (
-    update letter set message_id = null, sent_sha256 = null, first_tried_at = null, due_at = null,
+    update letter set message_id = null, sent_sha256 = null, first_tried_at = null, due_at = null, bundle_id = null,
       state_at = date_trunc('day', state_at)
     where id = any (array(select id from chosen))
     returning id

@@ -94,7 +94,7 @@ describe('a person', () => {
     await put(forgotten, 'accepted');
     await put(kept, 'accepted');
     await instance.query(
-      "update letter set sent_sha256 = sha256('x'), first_tried_at = now(), due_at = now()",
+      "update letter set sent_sha256 = sha256('x'), first_tried_at = now(), due_at = now(), bundle_id = 1",
     );
     await age(forgotten, days(29));
     const before = await counts();
@@ -102,11 +102,14 @@ describe('a person', () => {
     expect(await counts()).toEqual(before);
 
     const left = await instance.query(
-      `select message_id, sent_sha256, first_tried_at, due_at, state_at = date_trunc('day', state_at) as to_the_day,
+      `select message_id, sent_sha256, first_tried_at, due_at, bundle_id, state_at = date_trunc('day', state_at) as to_the_day,
          (select count(*)::int from event where letter_id = letter.id) as events
        from letter where advocate_id is null`,
     );
-    const nothing = { message_id: null, sent_sha256: null, first_tried_at: null, due_at: null };
+    const nothing = {
+      ...{ message_id: null, sent_sha256: null, first_tried_at: null, due_at: null },
+      bundle_id: null,
+    };
     expect(left).toEqual(Array(2).fill({ ...nothing, to_the_day: true, events: 0 }));
     expect(await isThere(kept)).toBe(true);
     const [other] = await instance.query<{ message_id: string; events: number }>(
