@@ -1,3 +1,4 @@
+import { padded } from './padded.ts';
 import { decrypt, decryptBytes, encrypt, encryptBytes, type Place, type Vault } from './vault.ts';
 
 export const identities = ['named', 'described', 'counted'] as const;
@@ -23,6 +24,9 @@ export type Sealed = {
   key_version: number;
 };
 
+/** Lengths are stored in these steps, in bytes: most addresses look alike, and so do people who add no words of their own. */
+const steps = { address: 64, said: 256 } as const;
+
 /** Encrypts what is personal under a new data key of the advocate's own. */
 export function sealAdvocate(
   vault: Vault,
@@ -34,14 +38,14 @@ export function sealAdvocate(
     submission,
     data_key: wrapped,
     key_version: version,
-    address: encrypt(key, place('address', submission), person.address),
-    said: encrypt(key, place('said', submission), JSON.stringify(person.said)),
+    address: encrypt(key, place('address', submission), padded(person.address, steps.address)),
+    said: encrypt(key, place('said', submission), padded(JSON.stringify(person.said), steps.said)),
     tokens: encrypt(key, place('tokens', submission), JSON.stringify(person.tokens)),
   };
 }
 
 export function openAddress(vault: Vault, row: Sealed & { address: Buffer }): string {
-  return decrypt(dataKey(vault, row), place('address', row.submission), row.address);
+  return decrypt(dataKey(vault, row), place('address', row.submission), row.address).trimEnd();
 }
 
 export function openSaid(vault: Vault, row: Sealed & { said: Buffer }): Said {

@@ -1,5 +1,6 @@
 import type { Mailbox } from '../mail/message.ts';
 import { openFor, type Sealed, sealFor } from '../people/advocate.ts';
+import { padded } from '../people/padded.ts';
 import type { Place, Vault } from '../people/vault.ts';
 
 export type Direction = 'from brand' | 'from advocate';
@@ -51,10 +52,14 @@ export const caps = {
   answer: 5000,
 } as const;
 
+/** Lengths are stored in steps of so many bytes. */
+const step = 1024;
+
 const place = (column: string, handle: string): Place => ({ table: 'reply', column, row: handle });
 
 export function sealContent(vault: Vault, owner: Sealed, handle: string, content: Content): Buffer {
-  return sealFor(vault, owner, place('content', handle), Buffer.from(JSON.stringify(content)));
+  const plain = padded(JSON.stringify(content), step);
+  return sealFor(vault, owner, place('content', handle), Buffer.from(plain));
 }
 
 export function openContent(vault: Vault, owner: Sealed, handle: string, stored: Buffer): Content {

@@ -108,6 +108,28 @@ describe('what is stored of a person', () => {
     expect(openTokens(vault, row)).toEqual(tokens);
   });
 
+  it('does not show how long an address or a name is', () => {
+    const lengths = (address: string, more: Partial<Said>) => {
+      const sealed = sealAdvocate(vault, submission, { address, said: { reasons: [], ...more }, tokens });
+      return [sealed.address.length, sealed.said.length];
+    };
+    const usual = lengths('a@b.example', {});
+    for (const n of [1, 2, 30, 50]) {
+      const address = `${'a'.repeat(n)}@b.example`;
+      expect(lengths(address, { name: 'n'.repeat(n), country: 'KH', reasons: ['one', 'two'] })).toEqual(
+        usual,
+      );
+    }
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme', maxLength: 2000 }), (ownWords) => {
+        const typed: Said = { reasons: [], ownWords: ownWords.toWellFormed() };
+        const sealed = sealAdvocate(vault, submission, { address: 'a@b.example', said: typed, tokens });
+        expect((sealed.said.length - 28) % 256).toBe(0);
+        expect(openSaid(vault, sealed)).toEqual(typed);
+      }),
+    );
+  });
+
   it('is noise once its data key is gone, or when a column was moved to another row or column', () => {
     const other = sealAdvocate(vault, Buffer.alloc(32, 8), { address: 'x@mail.example', said, tokens });
     expect(() => openAddress(vault, { ...row, data_key: other.data_key })).toThrow();
