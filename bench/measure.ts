@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { databaseOf, type EmbeddedPostgres } from '../src/embedded/postgres.ts';
 import type { AtEnd } from '../src/endings.ts';
-import { sameMailbox } from '../src/people/address.ts';
-import { keyedHash, type Vault } from '../src/people/vault.ts';
+import { mailboxMark } from '../src/people/confirmation-cap.ts';
+import type { Vault } from '../src/people/vault.ts';
 import { cpuOfTree } from './cpu.ts';
 import { onServer, template } from './prepare.ts';
 import type { startRedis } from './redis.ts';
@@ -138,9 +138,8 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
  * bench have had their two for today, so the ordinary path stores the letters without asking.
  */
 async function fillCaps(client: pg.Client, vault: Vault, submissions: number): Promise<void> {
-  const key = vault.keyFor('address cap');
   const marks = Array.from({ length: submissions }, (_, n) =>
-    keyedHash(key, sameMailbox(`advocate-${n}@mail.example`), 16),
+    mailboxMark(vault, `advocate-${n}@mail.example`),
   );
   await client.query('insert into confirmation_cap select unnest($1::bytea[]), array[now(), now()]', [marks]);
 }

@@ -32,6 +32,16 @@ export function sameMailbox(address: string): string {
   return `${local.replace(/(?<=.)\+.*$/, '')}@${domain}`;
 }
 
+/**
+ * The mailbox that an address may mean at a mail service which overlooks dots, hyphens or underscores, as some large ones
+ * do: for the cap on mails that nobody asked for. Two people who are taken for one there lose nothing but a mail that they
+ * can have tomorrow; a mailbox with a hundred spellings would get two mails a day for each.
+ */
+export function looseMailbox(address: string): string {
+  const [local = '', domain = ''] = sameMailbox(address).split('@');
+  return `${local.replace(/(?<=.)[._-]/g, '')}@${domain}`;
+}
+
 /** Enough of an address for its owner to notice a typing error, too little for anyone else. */
 export function maskAddress(address: string): string {
   const [local = '', domain = ''] = address.split('@');

@@ -1,4 +1,4 @@
-import { sameMailbox } from './address.ts';
+import { looseMailbox } from './address.ts';
 import { keyedHash, type Vault } from './vault.ts';
 
 /** How many confirmation notices an address gets within 24 hours, over all campaigns. */
@@ -26,5 +26,5 @@ export function takeNotice({ name, from }: { name: string; from: string }): stri
 
 /** By what the cap knows a mailbox: a keyed hash of it, 16 bytes. */
 export function mailboxMark(vault: Vault, address: string): Buffer {
-  return keyedHash(vault.keyFor('address cap'), sameMailbox(address), 16);
+  return keyedHash(vault.keyFor('address cap'), looseMailbox(address), 16);
 }

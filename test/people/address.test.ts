@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { maskAddress, readAddress, sameMailbox } from '../../src/people/address.ts';
+import { looseMailbox, maskAddress, readAddress, sameMailbox } from '../../src/people/address.ts';
 import { hashToken, looksLikeToken, mintToken } from '../../src/people/token.ts';
 
 const long = (length: number) => 'a'.repeat(length);
@@ -117,6 +117,24 @@ describe('the mailbox behind an address', () => {
     ['sok-a@mail.example', 'sok-b@mail.example'],
   ])('is not the same for %s and %s', (one, other) => {
     expect(sameMailbox(one)).not.toBe(sameMailbox(other));
+  });
+});
+
+describe('the mailbox that mail services which overlook signs may mean', () => {
+  it.each([
+    ['sok.chan@mail.example', 'sokchan@mail.example'],
+    ['s.o.k@mail.example', 'sok@mail.example'],
+    ['sok-chan@mail.example', 'Sok_Chan+news@mail.example'],
+  ])('is the same for %s and %s', (one, other) => {
+    expect(looseMailbox(one)).toBe(looseMailbox(other));
+  });
+
+  it.each([
+    ['sok@mail.example', 'sokh@mail.example'],
+    ['sok@a-b.example', 'sok@ab.example'],
+    ['-@mail.example', '_@mail.example'],
+  ])('is not the same for %s and %s', (one, other) => {
+    expect(looseMailbox(one)).not.toBe(looseMailbox(other));
   });
 });
 

@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { brandsOf, findCampaign } from '../../src/campaigns/campaign-store.ts';
 import { fingerprintKeyPlace } from '../../src/campaigns/fingerprint.ts';
 import { submissionKey } from '../../src/letters/submission.ts';
-import { sameMailbox } from '../../src/people/address.ts';
-import { keyedHash } from '../../src/people/vault.ts';
+import { mailboxMark } from '../../src/people/confirmation-cap.ts';
 import { lettersOn, until } from './advocate.ts';
 import type { Instance } from './instance.ts';
 import type { Caught, TestSmtp } from './smtp.ts';
@@ -34,7 +33,7 @@ export async function writeMany(
   const addresses = Array.from({ length: people }, (_, n) => `person-${n}-${crowd}@mail.example`);
   await database.pool.query(
     'insert into confirmation_cap select unnest($1::bytea[]), array[now(), now(), now()]',
-    [addresses.map((address) => keyedHash(vault.keyFor('address cap'), sameMailbox(address), 16))],
+    [addresses.map((address) => mailboxMark(vault, address))],
   );
   const writers: Writer[] = [];
   const waiting = [...addresses];
