@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import { rateLimit } from 'express-rate-limit';
+import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 
 const minute = 60_000;
 
@@ -30,9 +31,17 @@ export function limit(kind: keyof typeof allowed, tooMany: TooMany): RequestHand
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     identifier: kind,
+    keyGenerator: visitorOf,
+    validate: false, // its advice goes to stderr past our log, with addresses of visitors in it
     handler: (request, response, next) => {
       const minutes = Math.max(1, Math.ceil(Number(response.get('Retry-After') ?? 60) / 60));
       Promise.resolve(tooMany(request, response, minutes)).catch(next);
     },
   });
+}
+
+/** Without the port that some proxies add to it; of IPv6 the network, of which one visitor has all addresses. */
+function visitorOf({ ip = '' }: Request): string {
+  const address = isIP(ip) ? ip : (/^\[?([0-9a-f.:]+?)\]?:\d+$/i.exec(ip)?.[1] ?? ip);
+  return ipKeyGenerator(address);
 }

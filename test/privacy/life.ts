@@ -27,6 +27,7 @@ export const planted = {
   file: 'Yarrowbexter.pdf',
   attached: 'Attached we regret Ploverindus',
   penned: 'To whoever reads this: Krestovanga',
+  computer: '198.51.100.77',
 };
 export const refused = {
   name: 'Hrolvatine <Skarnubal>',
@@ -38,6 +39,7 @@ export const refused = {
 /** Writes letters of three people on a running program, and provokes all kinds of trouble. */
 export async function live({ smtp, visitor, inboundPort }: Stage): Promise<string[]> {
   const tokens: string[] = [];
+  visitor.headers = { 'X-Forwarded-For': `${planted.computer}:4711` }; // with its port, as some proxies write it
   const write = async (changes: Record<string, string | string[]>) => {
     const form = await visitor.get(campaignPath);
     const fields = letterFields({ submission: fieldOf(form, 'submission'), ...changes });

@@ -42,6 +42,7 @@ export async function setStage(folder: string, smtp: TestSmtp, redisUrl?: string
     MAIL_RECIPIENTS: '*',
     SMTP_URL: smtp.url,
     REDIS_URL: redisUrl,
+    TRUST_PROXY: '1',
     LOG_LEVEL: 'debug',
   });
   const proxy = await startRecordingProxy(`http://127.0.0.1:${port}`);

@@ -120,4 +120,17 @@ describe('behind a trusted proxy', () => {
     expect((await sent(proxied, from('203.0.113.2'))).status).toBe(422);
     expect((await sent(proxied, from('203.0.113.2, 203.0.113.1'))).status).toBe(429);
   });
+
+  it('a visitor is the same with another port, or another address of their network', async () => {
+    for (const port of [4711, 4712])
+      expect((await sent(proxied, from(`203.0.113.1:${port}`))).status).toBe(429);
+    let n = 0;
+    const next = () => from(`2001:db8:0:1::${(++n).toString(16)}`);
+    await untilTooMany(() => sent(proxied, next()), 200);
+    expect((await sent(proxied, from('[2001:db8:0:1::ffff]:4711'))).status).toBe(429);
+    expect((await sent(proxied, from('2001:db8:1:1::1'))).status).toBe(422);
+    // an address of IPv4 on a socket for both is its own, and not that of all the others
+    await untilTooMany(() => sent(proxied, from('::ffff:203.0.113.3')), 200);
+    expect((await sent(proxied, from('::ffff:203.0.113.4'))).status).toBe(422);
+  });
 });
