@@ -109,16 +109,30 @@ describe('an open receipt', () => {
 
   it('is not told that it is gone because it was opened while others were being told something', async () => {
     await hold('hm');
-    const crowded = await writeAndConfirm(instance, instance.visitor(), { email: 'many@mail.example' });
-    const quiet = await writeAndConfirm(instance, instance.visitor(), { email: 'alone@mail.example' });
-    const crowd = await Promise.all(Array.from({ length: 60 }, () => listen(crowded)));
+    const write = (email: string) => writeAndConfirm(instance, instance.visitor(), { email });
+    const crowded = await Promise.all(['one', 'two', 'three'].map((name) => write(`${name}@mail.example`)));
+    const quiet = await write('alone@mail.example');
+    const crowd = await Promise.all(
+      crowded.flatMap((receipt) => Array.from({ length: 20 }, () => listen(receipt))),
+    );
     await until(async () => crowd.every(({ events }) => events.length > 0));
-    await instance.visitor().post(`${crowded}/cancel`);
+    for (const receipt of crowded) await instance.visitor().post(`${receipt}/cancel`);
     while (!crowd.some((stream) => shownBy(stream).includes('hm cancelled')))
       await new Promise((resolve) => setTimeout(resolve, 1));
     const newcomer = await listen(quiet);
     await until(async () => newcomer.events.length > 0);
     expect(newcomer.events.map(({ event }) => event)).toEqual(['letters']);
+  });
+
+  it('is one of twenty at most that a person may have open, whoever has the link', async () => {
+    await hold('hm');
+    const mine = await writeAndConfirm(instance, instance.visitor(), { email: 'windows@mail.example' });
+    const theirs = await writeAndConfirm(instance, instance.visitor(), { email: 'door@mail.example' });
+    const all = await Promise.all(Array.from({ length: 25 }, () => listen(mine)));
+    expect(all.map(({ status }) => status).sort()).toEqual([...Array(20).fill(200), ...Array(5).fill(204)]);
+    expect((await listen(theirs)).status).toBe(200);
+    all.find(({ status }) => status === 200)?.close();
+    await until(async () => (await listen(mine)).status === 200, 'a place that is free again');
   });
 
   it('is told no more for a token that does not exist', async () => {

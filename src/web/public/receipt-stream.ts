@@ -13,6 +13,9 @@ type Viewer = { advocateId: string; seen: string; update(): Promise<void>; gone(
 const interval = 1000;
 const mostViewers = 1000;
 
+/** Windows of one person: more would take the places of others. */
+const mostOfOne = 20;
+
 /**
  * Some news have no event: a campaign is paused, a contact's hours begin. So now and then the letters are looked at
  * anyway; and a proxy must not think that a quiet stream is dead. In rounds of `interval`.
@@ -67,11 +70,16 @@ export function createReceiptStream(context: Context, pages: Pages) {
     }, interval);
   }
 
+  function isFull(advocateId: string): boolean {
+    const own = [...viewers].filter((viewer) => viewer.advocateId === advocateId);
+    return viewers.size >= mostViewers || own.length >= mostOfOne;
+  }
+
   const open: RequestHandler = async (request, response) => {
     const token = String(request.params.token);
     const receipt = await readReceipt(database, token, config.mailDomain);
     // 204 tells the browser not to connect again (HTML, server-sent events); the page's script asks later
-    if (receipt && viewers.size >= mostViewers) return void response.status(204).end();
+    if (receipt && isFull(receipt.advocateId)) return void response.status(204).end();
     const locale: Locale = pages.locale(request);
     response.status(200).set({
       'Content-Type': 'text/event-stream; charset=utf-8',
