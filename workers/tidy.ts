@@ -3,6 +3,7 @@ import type { Context } from '../src/context.ts';
 import { isPassing } from '../src/db/database.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { scrubPen } from '../src/inbound/pen.ts';
+import { closeCampaigns } from '../src/letters/close-campaigns.ts';
 import { scrub } from '../src/letters/retention.ts';
 import { beatWorker, callWorkers, createRollCall, placeAmong } from '../src/letters/roll-call.ts';
 import { sweepLetters } from '../src/letters/sweep.ts';
@@ -27,7 +28,7 @@ type Options = {
 
 /** The heartbeat and the sweep, and, less often, the scrub of what may no longer be kept. */
 export function startTidying(
-  { database, log }: Context,
+  { database, log, takenBack }: Context,
   queues: Queues,
   { workerId, active, pulse, stuckFor, mailer, mark }: Options,
 ) {
@@ -78,6 +79,9 @@ export function startTidying(
       const penned = await scrubPen(database);
       if (expired + forgotten + penned > 0)
         log.info({ expired, forgotten, penned }, 'personal data was removed on time');
+      for (const campaign of await closeCampaigns(database))
+        log.info({ campaign }, 'a campaign is closed, and its key destroyed');
+      await takenBack.forget();
     },
     { interval: tenMinutes, onError: failed('the scrub') },
   );

@@ -16,6 +16,8 @@ export type TakenBack = {
   note(what: What, name: Buffer | string): Promise<void>;
   /** After it was done: raises the mark, since a database that knows nothing of it is old. Never fails. */
   raise(): Promise<void>;
+  /** Drops notes that are older than any backup should be, also where nobody takes anything back any more. Never fails. */
+  forget(): Promise<void>;
 };
 
 export type What = 'erased' | 'cancelled';
@@ -52,6 +54,11 @@ export function openTakenBack(db: Queryable, dataDir: string, log: Logger): Take
       } catch (error) {
         log.error({ err: error }, 'the high-water mark could not be raised for what somebody took back');
       }
+    },
+    async forget() {
+      await dropOld(folder).catch((error) => {
+        if (codeOf(error) !== 'ENOENT') log.error({ err: error }, 'old notes of what was taken back stay');
+      });
     },
   };
 }

@@ -56,7 +56,7 @@ const forgetFingerprints = statement(`
 const forgetAdvocate = statement('delete from advocate where id = $1');
 
 type Core = { database: Database; vault: Vault };
-type Parts = Core & { takenBack: TakenBack };
+type Parts = Core & { takenBack: Pick<TakenBack, 'note' | 'raise'> };
 
 /**
  * Takes back letters that have not been handed over: one, or all of them. The person may then write to those

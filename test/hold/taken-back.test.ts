@@ -73,6 +73,17 @@ describe('what people took back', () => {
     expect(text.match(/^cancelled/gm)).toHaveLength(1);
   });
 
+  it('is forgotten after sixty days, also when nothing is taken back any more', async () => {
+    const folder = join(history.dataDir, 'taken-back');
+    const dayBefore = (n: number) =>
+      new Date(Date.now() - n * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
+    for (const n of [59, 61]) await writeFile(join(folder, dayBefore(n)), 'erased x\n');
+    await instance.context.takenBack.forget();
+    const days = await readdir(folder);
+    expect(days).toContain(dayBefore(59));
+    expect(days).not.toContain(dayBefore(61));
+  });
+
   it('is taken back again as soon as a worker finds the database on hold, before anybody reconciles', async () => {
     expect((await readiness(instance)).status).toBe('hold');
     expect((await instance.visitor().get(erased.receipt)).status).toBe(404);

@@ -33,7 +33,7 @@ describe('the statements that an operator finds in the documents', () => {
        join brand on brand.id = contact.brand_id where slug = 'hm'`,
     );
     expect(contacts).toEqual([{ address: 'csr@brand.example.org' }]);
-    const campaigns = await instance.query('select state, fingerprint_key from campaign');
-    expect(campaigns).toEqual([{ state: 'closed', fingerprint_key: null }]);
+    const campaigns = await instance.query('select state, closes_at from campaign');
+    expect(campaigns).toEqual([{ state: 'closed', closes_at: new Date('2027-01-31T23:59:00Z') }]);
   });
 });
