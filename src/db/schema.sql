@@ -61,6 +61,7 @@ create table brand (
   name text not null,
   constraint brand_slug_key UNIQUE (slug),
   constraint brand_pkey PRIMARY KEY (id),
+  constraint a_name_can_stand_in_a_header CHECK ((name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]'::text)) NOT VALID,
   constraint brand_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
   constraint brand_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 60)))
 );
@@ -106,6 +107,7 @@ create table campaign (
   constraint campaign_slug_key UNIQUE (slug),
   constraint campaign_pkey PRIMARY KEY (id),
   constraint a_campaign_with_letters_has_its_key CHECK (((state = 'closed'::campaign_state) OR ((fingerprint_key IS NOT NULL) AND (key_version IS NOT NULL)))),
+  constraint a_mail_domain_is_one_in_lower_case CHECK (((length(mail_domain) <= 190) AND (mail_domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$'::text))) NOT VALID,
   constraint campaign_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 60)))
 );
 comment on column campaign.mail_domain is 'the domain of From, Reply-To and Return-Path; null: the instance''s MAIL_DOMAIN';

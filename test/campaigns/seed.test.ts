@@ -114,6 +114,31 @@ describe('the database', () => {
     await expect(add(address)).rejects.toThrow('an_email_address_can_be_written_to');
   });
 
+  it.each(['Two\nlines', 'A\ttab', 'turned \u202eround', 'a\u2028b', 'hidden\u200f', 'a\u0085b'])(
+    'refuses the name %j of a brand, which could not stand in a letter',
+    async (name) => {
+      await expect(client.query('update brand set name = $1', [name])).rejects.toThrow(
+        'a_name_can_stand_in_a_header',
+      );
+    },
+  );
+
+  it.each(['Letters.example.org', 'letters', 'a b.example', 'letters.example.', 'a@b.example', '1.2.3.4'])(
+    'refuses %j as a mail domain, to which no answer would find back',
+    async (domain) => {
+      await expect(client.query('update campaign set mail_domain = $1', [domain])).rejects.toThrow(
+        'a_mail_domain_is_one_in_lower_case',
+      );
+    },
+  );
+
+  it('takes the names and the domains that there are', async () => {
+    for (const name of ['C&A', 'Śnieg – Łódź', '株式会社', 'ខ្មែរ\u200bក្រុមហ៊ុន', 'O’Neill "x" \\'])
+      await client.query("update brand set name = $1 where slug = 'hm'", [name]);
+    for (const domain of ['letters.example.org', 'a-1.xn--j2e0cg3n2c', null])
+      await client.query('update campaign set mail_domain = $1', [domain]);
+  });
+
   it('takes the address of a form or of a house as it is', async () => {
     await client.query(
       `insert into contact (brand_id, kind, address) select min(id), 'form', 'https://brand.example' from brand`,
