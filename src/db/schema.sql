@@ -258,12 +258,14 @@ create table notice (
   tries smallint default 0 not null,
   state_at timestamp with time zone default now() not null,
   due_at timestamp with time zone default now() not null,
+  unclear smallint default 0 not null,
   constraint notice_pkey PRIMARY KEY (id),
   constraint notice_advocate_id_fkey FOREIGN KEY (advocate_id) REFERENCES advocate(id) ON DELETE CASCADE
 );
 CREATE INDEX notice_of_advocate ON public.notice USING btree (advocate_id);
 CREATE INDEX notice_sending ON public.notice USING btree (state_at) WHERE (state = 'sending'::notice_state);
 CREATE INDEX notice_waiting ON public.notice USING btree (due_at) WHERE (state = 'waiting'::notice_state);
+comment on column notice.unclear is 'how often it was handed over, or its sender died, and no answer was recorded';
 
 create table pen (
   id bigint generated always as identity not null,
@@ -320,6 +322,7 @@ create table reply (
   digest bytea not null,
   content bytea not null,
   cargo bytea,
+  unclear smallint default 0 not null,
   constraint reply_handle_key UNIQUE (handle),
   constraint reply_letter_id_digest_key UNIQUE (letter_id, digest),
   constraint reply_pkey PRIMARY KEY (id),
@@ -341,6 +344,7 @@ comment on column reply.state is 'kept: shown and not passed on; draft: waits fo
 comment on column reply.digest is 'the same mail, or the same form, is one reply';
 comment on column reply.content is 'encrypted under the advocate''s data key: who, subject, text, names of attachments';
 comment on column reply.cargo is 'encrypted likewise: the attachments that are passed on, and only until they are';
+comment on column reply.unclear is 'how often it was handed over, or its sender died, and no answer was recorded';
 
 create table storage_check (
   one boolean default true not null,

@@ -1,9 +1,16 @@
 import { type Queryable, statement } from '../db/database.ts';
 import { going } from '../hold/hold.ts';
 
+/**
+ * How often mail to a person may end unclear: it goes once more, since without it their letters would not leave, and no
+ * more, since a relay that takes mail and never says so would bring them the same a hundred times.
+ */
+export const mostUnclear = 2;
+
 // A notice whose sender died in the middle is sent again: see sendNotice.
 const takeBack = statement(`
-  update notice set state = 'waiting', state_at = now(), due_at = now()
+  update notice set state = (case when unclear + 1 < ${mostUnclear} then 'waiting' else 'abandoned' end)::notice_state,
+    state_at = now(), due_at = now(), unclear = unclear + 1
   where state = 'sending' and state_at < now() - interval '15 minutes'`);
 
 const due = statement<DueNotice>(`

@@ -10,6 +10,7 @@ import { stoppedByGuard } from '../mail/recipients.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
 import { mintToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
+import { mostUnclear } from './notice-queue.ts';
 import { renderNotice } from './render.ts';
 
 export type NoticeSending = {
@@ -41,6 +42,7 @@ type Claimed = Sealed & {
   id: string;
   kind: Kind;
   tries: number;
+  unclear: number;
   language: string;
   address: Buffer;
   tokens: Buffer;
@@ -51,19 +53,19 @@ const claim = statement<Claimed>(`
   with claimed as (
     update notice set state = 'sending', state_at = now(), tries = tries + 1
     where id = $1 and state = 'waiting' and ${going}
-    returning id, advocate_id, kind, tries
+    returning id, advocate_id, kind, tries, unclear
   )
-  select claimed.id::text, claimed.kind, tries, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
+  select claimed.id::text, claimed.kind, tries, unclear, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
   from claimed
   join advocate on advocate.id = advocate_id
   join campaign on campaign.id = campaign_id`);
 
 const record = statement(`
-  update notice set state = $2, state_at = now(), due_at = now() + $3 * interval '1 second'
+  update notice set state = $2, state_at = now(), due_at = now() + $3 * interval '1 second', unclear = unclear + $4
   where id = $1 and state = 'sending'`);
 
 /**
- * Sends one notice. Unlike a letter, a notice whose fate is unclear is sent again: two of the same do no harm, and
+ * Sends one notice. Unlike a letter, a notice whose fate is unclear is sent once more: two of the same do no harm, and
  * without the one that asks for confirmation the person's letter would never leave.
  */
 export async function sendNotice(sending: NoticeSending, noticeId: string): Promise<void> {
@@ -77,20 +79,25 @@ export async function sendNotice(sending: NoticeSending, noticeId: string): Prom
     log.error({ notice: noticeId, err: error }, 'sending a notice failed in an unexpected way');
     outcome = { kind: 'try again' };
   }
-  const state = stateAfter(outcome, notice.tries);
+  const state = stateAfter(outcome, notice);
+  const unclear = outcome.kind === 'unknown' ? 1 : 0;
   if (outcome === stoppedByGuard)
     log.info({ notice: noticeId }, 'a notice was not sent: MAIL_RECIPIENTS does not have its address');
   else if (state !== 'accepted')
     log.warn({ notice: noticeId, code: outcome.code, state }, 'a notice was not accepted');
   await persist(
-    () => database.rows(record, [noticeId, state, waitAfter(notice.tries)]),
+    () => database.rows(record, [noticeId, state, waitAfter(notice.tries), unclear]),
     (error) => log.warn({ notice: noticeId, err: error }, 'what became of a notice waits for the database'),
   );
 }
 
-function stateAfter({ kind }: Outcome, tries: number): 'accepted' | 'rejected' | 'waiting' | 'abandoned' {
+function stateAfter(
+  { kind }: Outcome,
+  { tries, unclear }: Claimed,
+): 'accepted' | 'rejected' | 'waiting' | 'abandoned' {
   if (kind === 'accepted') return 'accepted';
   if (kind === 'refused') return 'rejected';
+  if (kind === 'unknown' && unclear + 1 >= mostUnclear) return 'abandoned';
   return tries < mostTries ? 'waiting' : 'abandoned';
 }
 

@@ -1,11 +1,13 @@
 import { type Queryable, statement } from '../db/database.ts';
 import { going } from '../hold/hold.ts';
+import { mostUnclear } from '../notices/notice-queue.ts';
 
 // Whose sender died: a mail to the advocate goes once more, since two do no harm; of an answer to a brand nobody knows
 // whether it arrived, and only its writer may say that it goes again.
 const takeBack = statement(`
-  update reply set state = (case direction when 'from brand' then 'waiting' else 'unknown' end)::reply_state,
-    state_at = now(), due_at = now()
+  update reply set
+    state = (case when direction = 'from brand' and unclear + 1 < ${mostUnclear} then 'waiting' else 'unknown' end)::reply_state,
+    state_at = now(), due_at = now(), unclear = unclear + 1
   where state = 'sending' and state_at < now() - interval '15 minutes'`);
 
 const due = statement<DueReply>(`

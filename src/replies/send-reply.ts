@@ -11,6 +11,7 @@ import type { Mailer } from '../mail/mailer.ts';
 import { encodeMessage } from '../mail/message.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
+import { mostUnclear } from '../notices/notice-queue.ts';
 import type { Vault } from '../people/vault.ts';
 import { composeAnswer } from './compose-answer.ts';
 import { findAnswer } from './draft-store.ts';
@@ -35,6 +36,7 @@ type Claimed = {
   letter_id: string;
   direction: Direction;
   tries: number;
+  unclear: number;
   tried_for: number;
 };
 
@@ -45,14 +47,14 @@ const claim = statement<Claimed>(`
   where id = $1 and state = 'waiting' and ${going} and (direction = 'from brand' or not exists (
     select from letter join campaign on campaign.id = campaign_id
     where letter.id = letter_id and campaign.state = 'paused'))
-  returning id::text, handle, letter_id::text, direction, tries,
+  returning id::text, handle, letter_id::text, direction, tries, unclear,
     extract(epoch from now() - first_tried_at)::int as tried_for`);
 
 // What comes too late to be about this try changes nothing, but for an answer of which nothing was known.
 const record = statement(`
   with recorded as (
     update reply set state = $3::reply_state, state_at = now(), due_at = now() + $4 * interval '1 second',
-      cargo = case when $3 = 'waiting' then cargo end
+      cargo = case when $3 = 'waiting' then cargo end, unclear = unclear + $8
     where id = $1 and tries = $2 and state in ('sending', 'unknown')
     returning letter_id as id, direction, state
   ),
@@ -81,17 +83,18 @@ export async function sendReply(sending: ReplySending, replyId: string): Promise
   else if (state !== 'accepted')
     log.warn({ reply: replyId, code: outcome.code, state }, 'a reply was not accepted');
   const { code = null, host = null, response = null } = outcome;
-  const values = [replyId, reply.tries, state, waitAfter(reply.tries), code, host, response];
+  const unclear = outcome.kind === 'unknown' ? 1 : 0;
+  const values = [replyId, reply.tries, state, waitAfter(reply.tries), code, host, response, unclear];
   await persist(
     () => database.rows(record, values),
     (error) => log.warn({ reply: replyId, err: error }, 'what became of a reply waits for the database'),
   );
 }
 
-function stateAfter({ kind }: Outcome, { direction, tried_for }: Claimed): ReplyState {
+function stateAfter({ kind }: Outcome, { direction, unclear, tried_for }: Claimed): ReplyState {
   if (kind === 'accepted') return 'accepted';
   if (kind === 'refused') return 'rejected';
-  if (kind === 'unknown' && direction === 'from advocate') return 'unknown';
+  if (kind === 'unknown' && (direction === 'from advocate' || unclear + 1 >= mostUnclear)) return 'unknown';
   return tried_for < patience ? 'waiting' : 'abandoned';
 }
 

@@ -49,3 +49,30 @@ it('the mail that asks for confirmation still leaves after a night without a rel
   smtp.script(undefined);
   await until(async () => (await mailFor(smtp, 'advocate@mail.example')).length === 1, 'the mail', 30_000);
 }, 90_000);
+
+it('the mail that asks for confirmation goes once more when nobody knows whether it arrived, and then only when it is asked for', async () => {
+  smtp.script((moment) => (moment === 'dot' ? { cut: 'rst' } : undefined));
+  const waiting = await writeLetters(instance.visitor(), { email: 'advocate@mail.example' });
+  expect(await tried(1)).toMatchObject({ state: 'waiting' });
+  await instance.query('update notice set due_at = now()');
+  expect(await tried(2)).toMatchObject({ state: 'abandoned' });
+  expect(smtp.handedOver).toHaveLength(2);
+
+  smtp.script(undefined);
+  await instance.visitor().post(`${waiting}/again`);
+  await until(async () => (await mailFor(smtp, 'advocate@mail.example')).length === 1, 'the mail', 30_000);
+}, 60_000);
+
+it('so does one whose sender died', async () => {
+  await writeLetters(instance.visitor(), { email: 'advocate@mail.example' });
+  await tried(1);
+  const state = async () => (await seen())?.state;
+  const die = () =>
+    instance.query(
+      "update notice set state = 'sending', state_at = now() - interval '16 minutes', due_at = now()",
+    );
+  await die();
+  await tried(2);
+  await die();
+  await until(async () => (await state()) === 'abandoned', 'a notice that is given up', 30_000);
+}, 60_000);

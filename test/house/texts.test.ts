@@ -51,7 +51,7 @@ const composed: Record<string, readonly string[]> = {
   'receipt.event.*': [...new Set(events)],
   'receipt.state.*': [...states, 'duplicate', 'doubted'],
   'receipt.reply.*': ['brand', 'automatic', 'own'],
-  'receipt.forward.*': ['kept', ...onTheirWay],
+  'receipt.forward.*': ['kept', 'unknown', ...onTheirWay],
   'receipt.own.*': ['draft', 'unknown', ...onTheirWay],
   'receipt.attachment.*': ['passed', 'held'],
   'answer.*': ['missing', 'long', 'characters', 'address', 'full', 'enough', 'empty'],

@@ -167,6 +167,23 @@ describe('a mailbox that does not take what is passed on', () => {
     expect((await one.page()).html).not.toContain(one.address);
   });
 
+  it('and never says whether it took it gets it twice, and not for five days', async () => {
+    const one = await correspond(instance, smtp);
+    const handed = () => smtp.handedOver.filter(({ to }) => to.includes(one.address));
+    const before = handed().length;
+    smtp.script((moment, { to }) =>
+      moment === 'dot' && to.includes(one.address) ? { cut: 'rst' } : undefined,
+    );
+    await one.brandWrites();
+    await until(async () => handed().length === before + 1, 'a first try', 60_000);
+    await one.replies('waiting');
+    await instance.query("update reply set due_at = now() - interval '1 second' where state = 'waiting'");
+    const [reply] = await one.replies('unknown');
+    expect(reply?.words).toContain('we do not know whether it arrived');
+    expect(handed()).toHaveLength(before + 2);
+    smtp.script(undefined);
+  });
+
   it('and gives it back later is told as well, and nothing more comes of it', async () => {
     const one = await correspond(instance, smtp);
     await one.brandWrites();
