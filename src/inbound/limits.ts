@@ -81,8 +81,9 @@ export function createRates(perMinute: InboundLimits['perMinute'], now: () => nu
   };
 }
 
-/** A client of IPv6 has a whole /64 to itself (RFC 6177). */
-export function network(address: string): string {
+/** A client of IPv6 has a whole /64 to itself (RFC 6177); one of IPv4 is told so on a socket for both, too (RFC 4291). */
+export function network(client: string): string {
+  const address = client.replace(/^::ffff:(?=[\d.]+$)/i, '');
   if (!address.includes(':')) return address;
   const [before = '', after] = address.split('::');
   const head = before === '' ? [] : before.split(':');

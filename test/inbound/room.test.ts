@@ -100,6 +100,8 @@ describe('the counting of clients', () => {
     expect(network('2001:db8::1')).toBe(network('2001:db8::2:3:4'));
     expect(network('2001:db8:0:1::1')).not.toBe(network('2001:db8::1'));
     expect(network('::1')).toBe('0:0:0:0');
+    expect(network('::ffff:192.0.2.1')).toBe(network('192.0.2.1'));
+    expect(network('::ffff:192.0.2.1')).not.toBe(network('::ffff:192.0.2.2'));
   });
 
   it('lets a network of IPv6 have as many connections at a time as one client, and no more', () => {
