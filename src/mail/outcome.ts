@@ -91,9 +91,16 @@ export function judge(facts: Facts): OutcomeKind {
   return row.outcome;
 }
 
-/** An outcome with what the server said, on one line of at most 500 characters. */
+/**
+ * An outcome with what the server said, on one line of at most 500 characters, and without what cannot be shown: a NUL could
+ * not even be stored, and with it nothing that became of the letters which are recorded together.
+ */
 export function describe(kind: Outcome['kind'], host: string, response: string | undefined): Outcome {
-  const words = response?.replace(/\s+/g, ' ').trim().slice(0, 500);
+  const words = response
+    ?.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .trim()
+    .slice(0, 500)
+    .toWellFormed();
   const code = words ? Number.parseInt(words, 10) : Number.NaN;
   return {
     kind,

@@ -28,10 +28,10 @@ const cases: { what: string; brand: string; at: Moment; does: Action; state: str
     last: { type: 'accepted', ...answered(250, '250 2.0.0 queued as 4711') },
   },
   {
-    what: 'another 2yz after the final dot',
+    what: 'another 2yz after the final dot, with characters in it that cannot be stored or shown',
     brand: 'inditex',
     at: 'dot',
-    does: { reply: '252 2.0.0 taken, we shall see' },
+    does: { reply: '252 2.0.0 taken,\0 we \u202eshall\x07 see' },
     state: 'accepted',
     last: { type: 'accepted', ...answered(252, '252 2.0.0 taken, we shall see') },
   },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import {
   describe as describeOutcome,
   type Facts,
@@ -98,5 +99,19 @@ describe('an outcome', () => {
     expect(isOurOwn({ kind: 'refused' })).toBe(true);
     expect(isOurOwn({ kind: 'refused', code: 550 })).toBe(false);
     expect(isOurOwn({ kind: 'try again' })).toBe(false);
+  });
+
+  it('is one line that can be stored and shown, whatever a server said', () => {
+    const odd = fc.constantFrom('\0', '\x1b[31m', '\u202e', '\u2028', '\ud800', '\r\n', '🧵');
+    const reply = fc.array(fc.oneof(odd, fc.string({ unit: 'binary' })), { maxLength: 600 });
+    fc.assert(
+      fc.property(reply, (parts) => {
+        const { response = '', code } = describeOutcome('refused', 'mx.example', `550 ${parts.join('')}`);
+        expect(response).toMatch(/^550\P{C}*$/u);
+        expect(response.length).toBeLessThanOrEqual(500);
+        expect(response.isWellFormed()).toBe(true);
+        expect(code).toBe(550);
+      }),
+    );
   });
 });
