@@ -53,7 +53,10 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
         const claimed = await bundles.recordAndClaim(bundle, answered, next);
         for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter));
       } else if (flight.inAir() + flight.landed() === 0) break;
-      held -= places.lend(spare);
+      const lent = places.lend(spare);
+      held -= lent;
+      // who asked for them has found others meanwhile, so they are for this bundle's letters
+      if (lent < spare && left.length > 0) continue;
       if (left.length === 0 || stopping.aborted) {
         const unused = idle();
         places.give(unused);
