@@ -117,7 +117,8 @@ describe('erasing', () => {
       expect(page.status).toBe(404);
       expect(wordsOf(page)).toContain('There is nothing here');
     }
-    expect((await instance.visitor().get(`${receipt}/events`)).status).toBe(204);
+    const stream = await instance.visitor().get(`${receipt}/events`);
+    expect(stream.html).toMatch(/^event: gone\ndata: *\n\n$/);
     for (const path of ['/erase', '/cancel', `/letters/${letter?.handle}/cancel`])
       expect((await instance.visitor().post(`${receipt}${path}`)).status).toBe(404);
   });

@@ -70,7 +70,7 @@ export function unescapeHtml(text: string): string {
 /** The words of a page, without its tags. */
 export function wordsOf(page: Page): string {
   return unescapeHtml(
-    page.html.replace(/<(script|style)[\s\S]*?<\/\1>/g, '').replace(/<[^>]+>/g, ' '),
+    page.html.replace(/<(script|style)[\s\S]*?<\/\1>|<\/?time\b[^>]*>/g, '').replace(/<[^>]+>/g, ' '),
   ).replace(/\s+/g, ' ');
 }
 
