@@ -5,8 +5,8 @@ export type AtEnd = (end: () => Promise<unknown>) => void;
 
 /**
  * A program that begins what outlives it, such as servers and folders: does its work, and ends what it began when that is
- * over, fails, or is interrupted, the last first. A failure is said, with status 1; also
- * that whoever reads what it says went away, as `| head` does, is one.
+ * over, fails, or is interrupted, the last first. A failure is said, with status 1; when whoever reads what it says goes
+ * away, as `| head` does, that is one, too.
  */
 export async function runWithEndings(work: (atEnd: AtEnd) => Promise<void>): Promise<void> {
   const endings: (() => Promise<unknown>)[] = [];

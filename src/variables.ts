@@ -69,9 +69,11 @@ function isEncoded(part: string): boolean {
   }
 }
 
+const encoded = 'with special characters of a password as %23 and so on';
+
 const url = (protocols: string[], example: string) =>
   z.string().refine((text) => isUrl(text, protocols), {
-    error: `must be a URL such as ${example}, with special characters of a password as %23 and so on`,
+    error: `must be a URL such as ${example}, ${encoded}`,
     abort: true,
   });
 
@@ -85,8 +87,7 @@ const relaySettings: Record<string, RegExp> = {
 const relays = z
   .string()
   .refine((text) => text.split(/[\s,]+/).every((one) => isUrl(one, ['smtp:', 'smtps:'])), {
-    error:
-      'must be a URL such as smtp://user:password@host:587, or several, with special characters of a password as %23 and so on',
+    error: `must be a URL such as smtp://user:password@host:587, or several, ${encoded}`,
     abort: true,
   })
   .refine(
@@ -155,10 +156,7 @@ export const schema = z.object({
       'is not a URL that can be read: write special characters of the password as %23 and so on',
     )
     .optional(),
-  REDIS_URL: url(
-    ['redis:', 'rediss:'],
-    'redis://host:6379, with special characters of a password as %23 and so on',
-  ).optional(),
+  REDIS_URL: url(['redis:', 'rediss:'], 'redis://host:6379').optional(),
   SMTP_URL: relays.optional(),
   APP_KEY: masterKeys.optional(),
   PUBLIC_URL: url(['http:', 'https:'], 'https://outspoken.example.org')

@@ -18,9 +18,10 @@ export async function takeAnswer(
   reply: string,
   { digest, verdict, written }: Reading,
 ): Promise<Answered> {
+  if (verdict.kind === 'reply' && written) {
+    const { text, from } = written.content;
+    return draftByMail({ database, vault, mailDomain }, reply, { digest, text, from: from.address });
+  }
   const isUnreadable = verdict.kind === 'unclear' && verdict.reason === 'unreadable';
-  if (isUnreadable || (verdict.kind === 'reply' && !written)) return { kind: 'not for here' };
-  if (verdict.kind !== 'reply' || !written) return { kind: 'ignored' };
-  const { text, from } = written.content;
-  return draftByMail({ database, vault, mailDomain }, reply, { digest, text, from: from.address });
+  return { kind: verdict.kind === 'reply' || isUnreadable ? 'not for here' : 'ignored' };
 }

@@ -16,7 +16,9 @@ export type Pool = {
   send(connect: boolean, envelope: Envelope, message: Buffer): Promise<Sent | Refused | undefined>;
   /** Whether a message can go through it, now or later. */
   state(connect: boolean): Candidate['state'];
-  /** It took nothing when it was last tried, however long ago that is, and no connection stands. */
+  /**
+   * However long ago it was last tried: it let nobody in, and no connection stands; or it let us in, and was of no use.
+   */
   isShutOut(): boolean;
   /** Whether one could go at once. */
   room(connect: boolean): boolean;

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Handlebars from 'handlebars';
 import type { Locale } from '../locale/locale.ts';
+import { sha256 } from '../people/vault.ts';
 import { projectRoot } from '../root.ts';
 
 /** Renders a page or a partial to HTML, in a language. */
@@ -75,7 +75,7 @@ async function readAssets(): Promise<Map<string, string>> {
   const folder = join(projectRoot, 'templates/assets');
   const marks = (await readdir(folder)).map(async (file): Promise<[string, string]> => {
     const content = await readFile(join(folder, file));
-    return [file, createHash('sha256').update(content).digest('hex').slice(0, 12)];
+    return [file, sha256(content).toString('hex').slice(0, 12)];
   });
   return new Map(await Promise.all(marks));
 }
