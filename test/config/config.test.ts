@@ -194,6 +194,7 @@ describe('a variable', () => {
     const [problem = '', ...others] = problems({ ...real, [name]: value });
     expect(problem).toMatch(new RegExp(`^.*${name} `));
     expect(problem).toContain(says);
+    expect(problem.split(says)).toHaveLength(2); // and only once
     expect(others).toEqual([]);
   });
 
