@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 
 /**
@@ -31,7 +32,7 @@ export const variables = {
 
 type Variable = keyof typeof variables;
 
-export type MasterKey = { version: number; key: Buffer };
+export type MasterKey = { version: number; key: KeyObject };
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
@@ -127,7 +128,7 @@ export function readMasterKeys(text: string): MasterKey[] | undefined {
   for (const part of text.split(',')) {
     const [, version, base64] = /^(\d{1,4}):([A-Za-z0-9+/]{43}=)$/.exec(part.trim()) ?? [];
     if (!version || !base64 || keys.some((key) => key.version === Number(version))) return undefined;
-    keys.push({ version: Number(version), key: Buffer.from(base64, 'base64') });
+    keys.push({ version: Number(version), key: createSecretKey(base64, 'base64') });
   }
   return keys;
 }

@@ -1,4 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
+import { type KeyObject, timingSafeEqual } from 'node:crypto';
 import { keyedHash, type Vault } from '../people/vault.ts';
 
 /**
@@ -105,7 +105,7 @@ function isSigned(vault: Vault, what: string, given: string): boolean {
   return vault.keysFor('alias').some((key) => isSame(given, signature(key, what)));
 }
 
-function signature(key: Buffer, what: string): string {
+function signature(key: KeyObject, what: string): string {
   return keyedHash(key, what, 10).toString('hex');
 }
 

@@ -31,7 +31,7 @@ export async function needsKeys(db: Queryable): Promise<boolean> {
   return (await db.rows(campaigns)).length > 0 || (await db.rows(people)).length > 0;
 }
 
-function mustOpen(vault: Vault, version: number, open: () => Buffer): void {
+function mustOpen(vault: Vault, version: number, open: () => unknown): void {
   try {
     open();
   } catch {

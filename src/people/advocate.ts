@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { padded } from './padded.ts';
 import { decrypt, decryptBytes, encrypt, encryptBytes, type Place, type Vault } from './vault.ts';
 
@@ -67,7 +68,7 @@ export function openFor(vault: Vault, row: Sealed, where: Place, stored: Buffer)
 }
 
 /** @throws Error when it was not wrapped by the master keys that we have */
-export function dataKey(vault: Vault, row: Sealed): Buffer {
+export function dataKey(vault: Vault, row: Sealed): KeyObject {
   return vault.unwrapKey(
     { wrapped: row.data_key, version: row.key_version },
     place('data_key', row.submission),

@@ -1,4 +1,13 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import type { MasterKey } from '../config.ts';
 
 /** Where a value is stored: part of what its encryption authenticates, so that no value can be moved. */
@@ -7,15 +16,16 @@ export type Place = { table: string; column: string; row: Buffer | string };
 /** A key that is itself encrypted under a master key. */
 export type WrappedKey = { wrapped: Buffer; version: number };
 
+/** A key is never bytes outside this file: a `KeyObject` shows nothing of itself where it is printed or logged. */
 export type Vault = {
   /** A fresh 256-bit key, and the same key wrapped for storage. */
-  mintKey(place: Place): WrappedKey & { key: Buffer };
+  mintKey(place: Place): WrappedKey & { key: KeyObject };
   /** @throws Error when the master key's version is unknown or the bytes were altered */
-  unwrapKey(stored: WrappedKey, place: Place): Buffer;
+  unwrapKey(stored: WrappedKey, place: Place): KeyObject;
   /** A key for one purpose, derived from the newest master key (HKDF, RFC 5869). */
-  keyFor(purpose: Purpose): Buffer;
+  keyFor(purpose: Purpose): KeyObject;
   /** The same from every master key, newest first: for recognising what was made with an older one. */
-  keysFor(purpose: Purpose): Buffer[];
+  keysFor(purpose: Purpose): KeyObject[];
   /** What tells each master key from any other, and tells nothing of it. */
   readonly signs: { version: number; sign: string }[];
 };
@@ -30,10 +40,10 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
   const newest = masterKeys[0];
   if (!newest) throw new Error('the vault needs a master key');
   const wrapping = new Map(masterKeys.map(({ version, key }) => [version, derive(key, 'wrap')]));
-  const derived = new Map<Purpose, Buffer[]>();
-  const wrapKey = wrapping.get(newest.version) as Buffer;
+  const derived = new Map<Purpose, KeyObject[]>();
+  const wrapKey = wrapping.get(newest.version) as KeyObject;
 
-  function keysFor(purpose: Purpose): Buffer[] {
+  function keysFor(purpose: Purpose): KeyObject[] {
     let keys = derived.get(purpose);
     if (!keys) {
       keys = masterKeys.map(({ key }) => derive(key, purpose));
@@ -44,46 +54,50 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
 
   return {
     mintKey(place) {
-      const key = randomBytes(32);
-      return { key, wrapped: encryptBytes(wrapKey, place, key), version: newest.version };
+      const bytes = randomBytes(32);
+      return {
+        key: createSecretKey(bytes),
+        wrapped: encryptBytes(wrapKey, place, bytes),
+        version: newest.version,
+      };
     },
     unwrapKey({ wrapped, version }, place) {
       const master = wrapping.get(version);
       if (!master) throw new Error(`APP_KEY lacks version ${version}, which stored data needs`);
-      return decryptBytes(master, place, wrapped);
+      return createSecretKey(decryptBytes(master, place, wrapped));
     },
-    keyFor: (purpose) => keysFor(purpose)[0] as Buffer,
+    keyFor: (purpose) => keysFor(purpose)[0] as KeyObject,
     keysFor,
     signs: masterKeys.map(({ version, key }) => ({
       version,
-      sign: derive(key, 'sign').subarray(0, 8).toString('hex'),
+      sign: derive(key, 'sign').export().subarray(0, 8).toString('hex'),
     })),
   };
 }
 
-function derive(key: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', `outspoken ${purpose}`, 32));
+function derive(key: KeyObject, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `outspoken ${purpose}`, 32)));
 }
 
 /** AES-256-GCM (NIST SP 800-38D), stored as nonce (12 bytes), ciphertext, tag (16 bytes). */
-export function encrypt(key: Buffer, place: Place, text: string): Buffer {
+export function encrypt(key: KeyObject, place: Place, text: string): Buffer {
   return encryptBytes(key, place, Buffer.from(text, 'utf8'));
 }
 
 /** @throws Error when the key is wrong, the bytes were altered, or they belong to another place */
-export function decrypt(key: Buffer, place: Place, stored: Buffer): string {
+export function decrypt(key: KeyObject, place: Place, stored: Buffer): string {
   return decryptBytes(key, place, stored).toString('utf8');
 }
 
 /** The same for bytes that are not text. */
-export function encryptBytes(key: Buffer, place: Place, plain: Buffer): Buffer {
+export function encryptBytes(key: KeyObject, place: Place, plain: Buffer): Buffer {
   const nonce = randomBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(associatedData(place));
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
 }
 
-export function decryptBytes(key: Buffer, place: Place, stored: Buffer): Buffer {
+export function decryptBytes(key: KeyObject, place: Place, stored: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, stored.subarray(0, 12), { authTagLength: 16 });
   decipher.setAAD(associatedData(place));
   decipher.setAuthTag(stored.subarray(stored.length - 16));
@@ -95,7 +109,7 @@ function associatedData({ table, column, row }: Place): Buffer {
 }
 
 /** HMAC-SHA-256 (RFC 2104), cut to `bytes`. */
-export function keyedHash(key: Buffer, text: string, bytes = 32): Buffer {
+export function keyedHash(key: KeyObject, text: string, bytes = 32): Buffer {
   return createHmac('sha256', key).update(text).digest().subarray(0, bytes);
 }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { doubleCsrf } from 'csrf-csrf';
 import type { NextFunction, Request, Response } from 'express';
 import { Refusal } from './refusal.ts';
@@ -7,9 +8,10 @@ import { Refusal } from './refusal.ts';
  * (Sec-Fetch-Site, else Origin). One that says nothing, or `Origin: null`, which is what `no-referrer`
  * makes of it on plain http, must bring the token of its cookie (double submit, signed).
  */
-export function createCsrf(secret: Buffer, secure: boolean) {
+export function createCsrf(key: KeyObject, secure: boolean) {
+  const secret = key.export().toString('hex');
   const { generateCsrfToken, validateRequest } = doubleCsrf({
-    getSecret: () => secret.toString('hex'),
+    getSecret: () => secret,
     getSessionIdentifier: () => '', // nobody has a session here
     cookieName: secure ? '__Host-csrf' : 'csrf',
     cookieOptions: { sameSite: 'strict', path: '/', secure, httpOnly: true },

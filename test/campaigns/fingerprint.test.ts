@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { fingerprintKeyPlace, fingerprints } from '../../src/campaigns/fingerprint.ts';
 import { createVault } from '../../src/people/vault.ts';
+import { plainMasterKeys } from '../support/keys.ts';
 
-const keyed = (...versions: number[]) =>
-  createVault(versions.map((version) => ({ version, key: Buffer.alloc(32, version) })));
+const keyed = (...versions: number[]) => createVault(plainMasterKeys(...versions));
 const vault = keyed(1);
 const campaign = (slug: string) => ({ slug, key: vault.mintKey(fingerprintKeyPlace(slug)) });
 const red = campaign('red');

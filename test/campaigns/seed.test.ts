@@ -5,9 +5,10 @@ import { type Database, openDatabase } from '../../src/db/database.ts';
 import { createVault } from '../../src/people/vault.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { plainMasterKeys } from '../support/keys.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-const vault = createVault([{ version: 1, key: Buffer.alloc(32, 1) }]);
+const vault = createVault(plainMasterKeys(1));
 const seed = (database: Database) =>
   database.transaction((transaction) => seedFirstCampaign(transaction, vault));
 

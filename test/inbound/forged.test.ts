@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readReturnPath, returnPath } from '../../src/letters/alias.ts';
 import { createVault } from '../../src/people/vault.ts';
 import { aliasesOf, fixture, type SentLetter, sendLetter } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { freshMasterKey } from '../support/keys.ts';
 import { bring } from '../support/mail-client.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
@@ -137,7 +137,7 @@ describe('an address that is good', () => {
 
 describe('a Return-Path', () => {
   it('stays good when APP_KEY gets a newer key, and is worth nothing under another one', () => {
-    const [old, young] = [1, 2].map((version) => ({ version, key: randomBytes(32) }));
+    const [old, young] = [freshMasterKey(1), freshMasterKey(2)];
     if (!old || !young) throw new Error('two keys were made');
     const now = new Date();
     const alias = returnPath(createVault([old]), '0123456789abcdef0123', 'outspoken.example', now);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import { fixture, type SentLetter, sendLetter } from '../support/came-back.ts';
 import { runProgram } from '../support/commands.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { appKeyOf, freshMasterKey } from '../support/keys.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 describe('npm run inbound, as a mail server pipes to it', () => {
@@ -18,17 +18,17 @@ describe('npm run inbound, as a mail server pipes to it', () => {
   let folder: string;
   beforeAll(async () => {
     smtp = await startSmtp();
-    const key = randomBytes(32);
+    const key = freshMasterKey();
     instance = await startInstance({
       roles: ['web', 'worker', 'inbound'],
       smtpUrl: smtp.url,
-      settings: { appKeys: [{ version: 1, key }] },
+      settings: { appKeys: [key] },
     });
     letter = await sendLetter(instance);
     folder = await mkdtemp(join(tmpdir(), 'outspoken-mail-'));
     env = {
       DATABASE_URL: instance.context.databaseUrl,
-      APP_KEY: `1:${key.toString('base64')}`,
+      APP_KEY: appKeyOf([key]),
       DATA_DIR: folder,
     };
   });

@@ -11,12 +11,12 @@ import {
   senderAddress,
 } from '../../src/letters/alias.ts';
 import { createVault } from '../../src/people/vault.ts';
+import { plainMasterKeys } from '../support/keys.ts';
 
 const day = 24 * 60 * 60 * 1000;
 const now = new Date('2024-07-12T08:00:00Z');
 const domain = 'letters.outspoken.example';
-const keyed = (...versions: number[]) =>
-  createVault(versions.map((version) => ({ version, key: Buffer.alloc(32, version) })));
+const keyed = (...versions: number[]) => createVault(plainMasterKeys(...versions));
 const vault = keyed(1);
 const handle = letterHandle(vault, Buffer.alloc(32, 9), 4);
 const path = returnPath(vault, handle, domain, now);

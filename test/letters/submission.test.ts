@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { readTyped, type Typed } from '../../src/letters/submission.ts';
 import { createVault } from '../../src/people/vault.ts';
+import { plainKey } from '../support/keys.ts';
 import { accepted, problemsOf, typed } from '../support/submission.ts';
 
 describe('a form that is right', () => {
@@ -179,7 +180,7 @@ describe("a submission's key", () => {
   });
 
   it('cannot be computed without the master key', () => {
-    const other = createVault([{ version: 1, key: Buffer.alloc(32, 2) }]);
+    const other = createVault([{ version: 1, key: plainKey(2) }]);
     expect(accepted(full, other).key.equals(accepted(full).key)).toBe(false);
   });
 });

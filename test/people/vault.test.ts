@@ -1,12 +1,13 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { openAddress, openSaid, openTokens, type Said, sealAdvocate } from '../../src/people/advocate.ts';
 import { createVault, decrypt, encrypt, keyedHash, type Place } from '../../src/people/vault.ts';
+import { plainKey, plainMasterKeys } from '../support/keys.ts';
 
-const keyed = (...versions: number[]) =>
-  createVault(versions.map((version) => ({ version, key: Buffer.alloc(32, version) })));
+const keyed = (...versions: number[]) => createVault(plainMasterKeys(...versions));
 const place: Place = { table: 'advocate', column: 'address', row: Buffer.alloc(32, 7) };
-const key = Buffer.alloc(32, 3);
+const key = plainKey(3);
 const text = fc.string({ unit: 'binary' }).filter((value) => value.isWellFormed());
 
 describe('an encrypted value', () => {
@@ -38,7 +39,7 @@ describe('an encrypted value', () => {
   });
 
   it('cannot be read with another key', () => {
-    expect(() => decrypt(Buffer.alloc(32, 4), place, encrypt(key, place, 'mine'))).toThrow();
+    expect(() => decrypt(plainKey(4), place, encrypt(key, place, 'mine'))).toThrow();
   });
 
   it('cannot be read when any byte of it was altered, taken away or added', () => {
@@ -60,8 +61,9 @@ describe('a master key', () => {
     const vault = keyed(1);
     const minted = vault.mintKey(place);
     expect(vault.unwrapKey(minted, place).equals(minted.key)).toBe(true);
-    expect(minted.key).toHaveLength(32);
-    expect(minted.wrapped.includes(minted.key)).toBe(false);
+    const bytes = minted.key.export();
+    expect(bytes).toHaveLength(32);
+    expect(minted.wrapped.includes(bytes)).toBe(false);
     expect(() => vault.unwrapKey(minted, { ...place, row: Buffer.alloc(32) })).toThrow();
     expect(() => keyed(2).unwrapKey({ ...minted, version: 2 }, place)).toThrow();
   });
@@ -75,6 +77,25 @@ describe('a master key', () => {
     expect(keyed(2).unwrapKey(fresh, place).equals(fresh.key)).toBe(true);
   });
 
+  it('shows nothing of itself where it is printed, logged or put into JSON, nor does a data key', () => {
+    const keys = [
+      ...plainMasterKeys(1).map(({ key: one }) => one),
+      keyed(1).keyFor('alias'),
+      keyed(1).mintKey(place).key,
+    ];
+    for (const one of keys) {
+      const shown = [inspect(one, { depth: 9 }), String(one), JSON.stringify({ one })].join('\n');
+      const bytes = one.export().subarray(0, 4);
+      const forms = [
+        bytes.toString('hex'),
+        bytes.toString('base64').slice(0, 5),
+        bytes.join(),
+        [...bytes.toString('hex').matchAll(/../g)].join(' '),
+      ];
+      for (const form of forms) expect(shown).not.toContain(form);
+    }
+  });
+
   it('is asked for by its version when it is missing, without a word about any key', () => {
     const old = keyed(1).mintKey(place);
     expect(() => keyed(2).unwrapKey(old, place)).toThrow('APP_KEY lacks version 1, which stored data needs');
@@ -83,15 +104,15 @@ describe('a master key', () => {
 
   it('gives a different key for every purpose, always the same', () => {
     const purposes = ['alias', 'address cap', 'submission', 'csrf'] as const;
-    const keys = purposes.map((purpose) => keyed(1).keyFor(purpose).toString('hex'));
+    const keys = purposes.map((purpose) => keyed(1).keyFor(purpose).export().toString('hex'));
     expect(new Set(keys).size).toBe(purposes.length);
-    expect(purposes.map((purpose) => keyed(1, 2).keyFor(purpose).toString('hex'))).toEqual(keys);
+    expect(purposes.map((purpose) => keyed(1, 2).keyFor(purpose).export().toString('hex'))).toEqual(keys);
     expect(keys).not.toContain(Buffer.alloc(32, 1).toString('hex'));
     expect(
       keyed(2, 1)
         .keysFor('alias')
-        .map((one) => one.toString('hex')),
-    ).toEqual([keyed(2).keyFor('alias').toString('hex'), keyed(1).keyFor('alias').toString('hex')]);
+        .map((one) => one.export().toString('hex')),
+    ).toEqual([2, 1].map((version) => keyed(version).keyFor('alias').export().toString('hex')));
   });
 });
 
@@ -149,6 +170,6 @@ describe('a keyed hash', () => {
         .equals(keyedHash(key, 'a', 16)),
     ).toBe(true);
     expect(keyedHash(key, 'a').equals(keyedHash(key, 'b'))).toBe(false);
-    expect(keyedHash(key, 'a').equals(keyedHash(Buffer.alloc(32, 4), 'a'))).toBe(false);
+    expect(keyedHash(key, 'a').equals(keyedHash(plainKey(4), 'a'))).toBe(false);
   });
 });

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +5,7 @@ import type { Config, Role } from '../../src/config.ts';
 import { until } from './advocate.ts';
 import { cloneDatabase, copyDatabase } from './database.ts';
 import { type Instance, startInstance } from './instance.ts';
+import { freshMasterKey } from './keys.ts';
 
 /** One instance over many starts: its database may be put back to what it was, its data folder stays. */
 export type History = {
@@ -23,7 +23,7 @@ export type Backup = Awaited<ReturnType<typeof cloneDatabase>>;
 
 export async function beginHistory(smtpUrl: string): Promise<History> {
   const dataDir = await mkdtemp(join(tmpdir(), 'outspoken-history-'));
-  const appKeys = [{ version: 1, key: randomBytes(32) }];
+  const appKeys = [freshMasterKey()];
   const all: Backup[] = [await cloneDatabase()];
   let current = all[0] as Backup;
   const copy = async (from: Backup) => {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { createLog } from '../../src/log.ts';
 import { startWeb } from '../../src/web/server.ts';
 import { startWorker } from '../../workers/worker.ts';
 import { cloneDatabase } from './database.ts';
+import { freshMasterKey } from './keys.ts';
 import { Visitor } from './visitor.ts';
 
 export type Instance = {
@@ -60,7 +60,7 @@ export async function startInstance({
     databaseUrl: databaseUrl ?? clone?.url,
     redisUrl,
     smtpUrl,
-    appKeys: [{ version: 1, key: randomBytes(32) }],
+    appKeys: [freshMasterKey()],
     mailDomain: 'outspoken.example',
     inboundPort: 0,
     inboundHost: '127.0.0.1',

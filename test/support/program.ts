@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { projectRoot } from '../../src/root.ts';
 import { until } from './advocate.ts';
 import type { Instance } from './instance.ts';
+import { appKeyOf } from './keys.ts';
 
 export type Ending = { code: number | null; signal: NodeJS.Signals | null };
 
@@ -130,7 +131,7 @@ export function variablesFor({ context }: Instance, smtpUrl: string): Environmen
     DATABASE_URL: databaseUrl,
     DATA_DIR: config.dataDir,
     REDIS_URL: config.redisUrl,
-    APP_KEY: config.appKeys?.map(({ version, key }) => `${version}:${key.toString('base64')}`).join(),
+    APP_KEY: appKeyOf(config.appKeys ?? []),
     SMTP_URL: smtpUrl,
     PUBLIC_URL: site.url,
     MAIL_DOMAIN: config.mailDomain,

@@ -8,6 +8,7 @@ import {
   type Typed,
 } from '../../src/letters/submission.ts';
 import { createVault, type Vault } from '../../src/people/vault.ts';
+import { plainMasterKeys } from './keys.ts';
 
 /** A campaign of two brands, with wordings in English and Khmer that have one reason in common. */
 const campaign: Campaign = {
@@ -37,7 +38,7 @@ function wording(id: number, language: string, reasons: string[]): Wording {
   });
 }
 
-const vault = createVault([{ version: 1, key: Buffer.alloc(32, 1) }]);
+const vault = createVault(plainMasterKeys(1));
 
 /** A form that is right in every field; each test changes what it is about. */
 export function typed(changes: Partial<Typed> = {}): Typed {
