@@ -35,7 +35,7 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 
 /** A bare nodemailer pool that sends the same texts and keeps nothing. */
 export async function measureYardstick({ letters, warmUp, atEnd }: Setting, texts: string): Promise<Result> {
-  const sink = await startSink();
+  const sink = await startSink(warmUp + letters);
   atEnd(sink.close);
   const child = run('yardstick', [sink.url, String(warmUp), String(letters), texts], {});
   atEnd(async () => {
@@ -55,7 +55,7 @@ export async function measure(setting: Setting, variant: Variant): Promise<Resul
   const name = `bench_${randomBytes(4).toString('hex')}`;
   await onServer(postgres.url, `create database ${name} template ${template}`);
   const databaseUrl = databaseOf(postgres.url, name);
-  const sink = await startSink();
+  const sink = await startSink(warmUp + letters);
   atEnd(sink.close);
   const look = new pg.Client({ connectionString: databaseUrl });
   look.on('error', () => {}); // the server may be ended under it

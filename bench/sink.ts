@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ExpectedError } from '../src/expected.ts';
 
-/** Where letters end in a measurement: Postfix's own smtp-sink, which takes everything and writes it to a file. */
+/** Where letters end in a measurement: Postfix's own smtp-sink, which takes everything and writes each into a file. */
 export type Sink = {
   pid: number;
   url: string;
@@ -15,7 +15,11 @@ export type Sink = {
   close(): Promise<void>;
 };
 
-export async function startSink(): Promise<Sink> {
+/** Room for one message, in bytes: a letter of the bench takes less than a page. */
+const perMessage = 4096;
+
+/** @param messages how many will come */
+export async function startSink(messages: number): Promise<Sink> {
   const program = [
     '/usr/sbin/smtp-sink',
     '/usr/lib/postfix/sbin/smtp-sink',
@@ -26,14 +30,17 @@ export async function startSink(): Promise<Sink> {
       'The bench needs smtp-sink, which comes with Postfix (Debian: apt-get install postfix).',
     );
   // in memory where that is possible: the disk shall be the database's alone, as it is in earnest
-  const folder = await mkdtemp(join(isThere('/dev/shm') ? '/dev/shm' : tmpdir(), 'outspoken-sink-'));
+  const memory = '/dev/shm';
+  const parent = (await hasRoom(memory, messages * perMessage)) ? memory : tmpdir();
+  const folder = await mkdtemp(join(parent, 'outspoken-sink-'));
   await chmod(folder, 0o777); // smtp-sink gives up root
   const port = await freePort();
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const child: ChildProcess = spawn(
     program,
-    [...user, '-D', join(folder, 'mail'), `127.0.0.1:${port}`, '200'],
-    { stdio: 'ignore' },
+    // one file per message costs it less than one for all, and so does a time zone that it need not look up each time
+    [...user, '-d', join(folder, 'mail'), `127.0.0.1:${port}`, '200'],
+    { stdio: 'ignore', env: { ...process.env, TZ: 'UTC' } },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await answers(port);
@@ -41,8 +48,12 @@ export async function startSink(): Promise<Sink> {
     pid: child.pid as number,
     url: `smtp://127.0.0.1:${port}?tls=off`,
     async messageIds() {
-      const mail = await readFile(join(folder, 'mail'), 'latin1').catch(() => '');
-      return [...mail.matchAll(/^Message-ID: <([^>]+)>/gim)].map(([, id]) => id as string);
+      const ids: string[] = [];
+      for (const file of await readdir(folder)) {
+        const mail = await readFile(join(folder, file), 'latin1');
+        ids.push(...[...mail.matchAll(/^Message-ID: <([^>]+)>/gim)].map(([, id]) => id as string));
+      }
+      return ids;
     },
     async close() {
       child.kill();
@@ -50,6 +61,11 @@ export async function startSink(): Promise<Sink> {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function hasRoom(folder: string, bytes: number): Promise<boolean> {
+  const disk = await statfs(folder).catch(() => undefined);
+  return disk !== undefined && disk.bavail * disk.bsize > bytes;
 }
 
 function isThere(path: string): boolean {
