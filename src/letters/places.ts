@@ -1,9 +1,9 @@
 /** A fixed number of places that several takers share. */
 export type Places = {
   /**
-   * Takes up to `most` places, and waits for them if need be: a moment until most of all places are free,
-   * since few letters at a time cost nearly as many statements as many, and then for a single one. Who wants
-   * few goes before those who want many.
+   * Takes up to `most` places, and waits for them if need be: until most of all places are free, since few letters at
+   * a time cost nearly as many statements as many, or until a place has been free for a moment and others did not
+   * follow. Who wants few goes before those who want many.
    */
   take(most: number): Promise<number>;
   /** Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin. */
@@ -19,51 +19,58 @@ export type Places = {
 /** Up to so many letters go before those that are part of many: one person's must not wait for a launch. */
 export const few = 2;
 
-/** How long a taker waits for many places before it is content with few, in milliseconds. */
+/** How long a free place waits for others beside it, while somebody waits for many; in milliseconds. */
 const moment = 250;
 
 export function createPlaces(total: number): Places {
   const many = Math.ceil(total * 0.8);
-  const waiting: Array<{ most: number; enough: number; serve: () => void }> = [];
+  const waiting: Array<{ most: number; serve: () => void }> = [];
   let free = total;
+  let patience: NodeJS.Timeout | undefined; // runs while a place is free that the first in the queue waits to take
 
+  const enoughFor = (most: number) => Math.min(most, many);
   const grab = (most: number) => {
     const taken = Math.min(free, most);
     free -= taken;
     return taken;
   };
-  const serveFirst = () => {
-    if (waiting[0] && free >= waiting[0].enough) waiting.shift()?.serve();
+  const beImpatient = () => {
+    patience = undefined;
+    serve(1);
+  };
+  const serve = (atLeast = many) => {
+    const first = waiting[0];
+    if (first && free >= Math.min(enoughFor(first.most), atLeast)) {
+      waiting.shift();
+      first.serve();
+      serve();
+    } else if (first && free > 0) {
+      patience ??= setTimeout(beImpatient, moment);
+    } else {
+      clearTimeout(patience);
+      patience = undefined;
+    }
   };
   const give = (count: number) => {
     free += count;
-    serveFirst();
+    serve();
   };
   const asked = () => waiting.reduce((sum, { most }) => sum + (most <= few ? most : 0), 0);
   return {
     async take(most) {
-      if (waiting.length === 0 && free >= Math.min(most, many)) return grab(most);
-      const taken = await new Promise<number>((resolve) => {
-        const taker = {
-          most,
-          enough: Math.min(most, many),
-          serve: () => {
-            clearTimeout(timer);
-            resolve(grab(most));
-          },
-        };
-        const timer = setTimeout(() => {
-          taker.enough = 1;
-          serveFirst();
-        }, moment);
+      if (waiting.length === 0 && free >= enoughFor(most)) return grab(most);
+      return new Promise<number>((resolve) => {
         const behind = waiting.findIndex((other) => most <= few && other.most > few);
+        const taker = { most, serve: () => resolve(grab(most)) };
         waiting.splice(behind === -1 ? waiting.length : behind, 0, taker);
-        serveFirst();
+        serve();
       });
-      serveFirst();
+    },
+    takeNow(most) {
+      const taken = grab(most);
+      serve(); // nobody gets anything by that, but whoever waits for many begins to wait anew
       return taken;
     },
-    takeNow: grab,
     asked,
     lend(idle) {
       const lent = Math.max(0, Math.min(idle, asked()));

@@ -80,4 +80,17 @@ describe('places that are shared', () => {
     places.give(1);
     expect(await waiting).toBe(1);
   });
+
+  it('are not divided among those who wait, however long they did, when they come back one after the other', async () => {
+    const places = createPlaces(10);
+    await places.take(10);
+    const [first, second] = [places.take(100), places.take(100)];
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    places.give(7);
+    await aTurn();
+    places.give(3);
+    expect(await first).toBe(10);
+    places.give(1); // and nobody waits in vain
+    expect(await second).toBe(1);
+  });
 });
