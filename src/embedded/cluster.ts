@@ -121,13 +121,19 @@ export function cannotRun(program: string, error: unknown): ExpectedError {
   return new ExpectedError(`The embedded PostgreSQL cannot be run (${program}: ${codeOf(error)}). ${hint}`);
 }
 
+/** The longest path of a socket, in bytes (unix(7)). What becomes of a longer one is another thing in each version of Node. */
+const longestSocket = 107;
+
 /**
- * A folder for the server's socket, which only its user may enter. Short, since the path of a socket may have 107
- * characters (unix(7)), and a data folder's may be longer.
+ * A folder for the server's socket, which only its user may enter. It is not in the data folder, whose path may be too
+ * long for a socket.
  */
 export async function makeSocketFolder(owner: Owner): Promise<string> {
+  const begin = join(tmpdir(), 'outspoken-pg-');
+  if (Buffer.byteLength(`${begin}XXXXXX/.s.PGSQL.5432`) > longestSocket)
+    throw noSocket('its name is too long');
   try {
-    const folder = await mkdtemp(join(tmpdir(), 'outspoken-pg-')); // mode 0700
+    const folder = await mkdtemp(begin); // mode 0700
     if ('uid' in owner) await chown(folder, owner.uid, owner.gid);
     return folder;
   } catch (error) {
@@ -136,7 +142,7 @@ export async function makeSocketFolder(owner: Owner): Promise<string> {
 }
 
 /** For temporary files is a folder that will not do. */
-export function noSocket(why = 'it cannot be entered, or its name is too long'): ExpectedError {
+export function noSocket(why = 'it cannot be entered'): ExpectedError {
   return new ExpectedError(
     `The embedded PostgreSQL gets no socket in the folder for temporary files, ${tmpdir()} (${why}). Set TMPDIR to one with a short name that everybody may enter, such as /tmp.`,
   );
