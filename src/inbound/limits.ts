@@ -20,8 +20,8 @@ export type InboundLimits = {
   silence: number;
   /** How long one connection may last, in milliseconds. */
   session: number;
-  /** Threads that read mail, how long one mail may take there in milliseconds, and the memory of each in megabytes. */
-  reading: { threads: number; longest: number; memory: number };
+  /** Processes that read mail, how long one mail may take there in milliseconds, and the memory of each in megabytes. */
+  reading: { processes: number; longest: number; memory: number };
 };
 
 const minute = 60_000;
@@ -37,7 +37,7 @@ export const inboundLimits: InboundLimits = {
   silence: 5 * minute,
   session: 30 * minute,
   // Fifty mails that take this long are through before a client that waits for its answer is taken for a silent one.
-  reading: { threads: 2, longest: 10_000, memory: 128 },
+  reading: { processes: 2, longest: 10_000, memory: 128 },
 };
 
 /** How large a message to this address may be. */

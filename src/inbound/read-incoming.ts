@@ -4,7 +4,7 @@ import { readReply, type Written } from './read-reply.ts';
 import type { Facts } from './rule.ts';
 import type { Verdict } from './verdict.ts';
 
-/** All that is taken out of a mail: plain data, which a thread can hand over. */
+/** All that is taken out of a mail: plain data, which a process can hand over. */
 export type Reading = {
   digest: Buffer;
   verdict: Verdict;
@@ -17,7 +17,7 @@ export type Reading = {
 /** How it is read. `wantsWords`: it goes where words are kept, as what anybody may write to postmaster does not. */
 export type Asked = Facts & { wantsWords: boolean };
 
-/** Reads a mail from its bytes, and from nothing else. It is what may take long, so it is done in a thread. */
+/** Reads a mail from its bytes, and from nothing else. It is what may take long, so it is done in a process of its own. */
 export async function readIncoming(raw: Buffer, { nullSender, wantsWords }: Asked): Promise<Reading> {
   const mail = await readMail(raw);
   if (!mail) return unreadable(raw);

@@ -18,6 +18,7 @@ describe('the sources', () => {
       'src/commands/main.ts',
       'src/demo/instance.ts', // what the demo's instance inherits
       'src/embedded/cluster.ts', // what the embedded server inherits
+      'src/inbound/readers.ts', // what the processes that read mail inherit
       'src/main.ts',
     ]);
     for (const path of ['src/commands/main.ts', 'src/main.ts'])

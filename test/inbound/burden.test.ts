@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
-import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 import { classify } from '../../src/inbound/classify.ts';
 import { digestOf, readMail } from '../../src/inbound/read-mail.ts';
 import { readReply } from '../../src/inbound/read-reply.ts';
-import { projectRoot } from '../../src/root.ts';
+import { openReaders } from '../../src/inbound/readers.ts';
+import { createLog } from '../../src/log.ts';
 import { fixture } from '../support/came-back.ts';
+import { childrenRunning, mostMemoryOf } from '../support/children.ts';
 
 const megabytes = (piece: string, size = 4.5) => piece.repeat((size * 1024 * 1024) / piece.length);
 const plain = (text: string, header = '') => `From: a@brand.example\r\n${header}\r\n${text}`;
@@ -47,22 +46,16 @@ describe('a mail that is made to keep us busy', () => {
     await readReply(raw);
   });
 
-  const program = `
-    import(process.argv[1]).then(async ({ openReaders }) => {
-      const readers = openReaders({ warn() {} }, { threads: 1, longest: 600_000, memory: 512 });
-      const raw = Buffer.from('From: a@brand.example\\r\\n\\r\\n' + '\\r\\n'.repeat(2_300_000));
-      const all = Array.from({ length: 4 }, () => readers.read(raw, { nullSender: false, wantsWords: true }));
-      const kinds = (await Promise.all(all)).map(({ verdict }) => verdict.kind);
-      await readers.close();
-      console.log(JSON.stringify({ kinds, megabytes: process.resourceUsage().maxRSS / 1024 }));
-    });`;
-
   it('takes the memory of one, however many come at once: they are read one after the other', async () => {
-    const module = join(projectRoot, 'dist/src/inbound/readers.js');
-    const child = spawn(process.execPath, ['-e', program, module], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const { kinds, megabytes } = (await json(child.stdout)) as { kinds: string[]; megabytes: number };
-    expect(kinds).toEqual(Array(4).fill('reply'));
-    expect(megabytes).toBeLessThan(600);
+    const readers = openReaders(createLog('silent'), { processes: 1, longest: 600_000, memory: 512 });
+    const raw = Buffer.from(`From: a@brand.example\r\n\r\n${'\r\n'.repeat(2_300_000)}`);
+    const asked = { nullSender: false, wantsWords: true };
+    const all = await Promise.all(Array.from({ length: 4 }, () => readers.read(raw, asked)));
+    const memory = childrenRunning('reading-process').map(mostMemoryOf);
+    await readers.close();
+    expect(all.map((reading) => reading?.verdict.kind)).toEqual(Array(4).fill('reply'));
+    expect(memory).toEqual([expect.any(Number)]);
+    expect(memory[0]).toBeLessThan(600);
   });
 });
 

@@ -4,6 +4,7 @@ import { inboundLimits } from '../../src/inbound/limits.ts';
 import { openReaders, type Readers } from '../../src/inbound/readers.ts';
 import { createLog } from '../../src/log.ts';
 import { type SentLetter, sendLetter } from '../support/came-back.ts';
+import { childrenRunning, variablesOf } from '../support/children.ts';
 import { runHere } from '../support/commands.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { connectTo } from '../support/mail-client.ts';
@@ -21,7 +22,7 @@ const large = (id: string) => mail(id, `Hello${'\n'.repeat(4.9 * 1024 * 1024)}`)
 
 const bytes = (raw: string) => Buffer.from(raw, 'latin1');
 const person = { nullSender: false, wantsWords: true };
-const plenty = { threads: 1, longest: 600_000, memory: 2048 };
+const plenty = { processes: 1, longest: 600_000, memory: 2048 };
 
 let smtp: TestSmtp;
 let instance: Instance;
@@ -100,9 +101,25 @@ describe('a mail that takes much to read', () => {
   });
 });
 
+describe('a process that reads mail', () => {
+  it('is given none of our settings, and is not ended by the signals that ask us to end', async () => {
+    const readers = openReaders(createLog('silent'), plenty);
+    closers.push(readers.close);
+    const read = async () => (await readers.read(bytes(mail('fine', 'Hello')), person))?.verdict.kind;
+    expect(await read()).toBe('reply');
+    const [pid = 0, ...others] = childrenRunning('reading-process');
+    expect(others).toEqual([]);
+    // the rest tells Node where the line to its parent is
+    expect(variablesOf(pid).filter((name) => !name.startsWith('NODE_CHANNEL_'))).toEqual(['NODE_OPTIONS']);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid, signal);
+    expect(await read()).toBe('reply');
+    expect(childrenRunning('reading-process')).toEqual([pid]);
+  });
+});
+
 describe('a mail that nobody can read now', () => {
-  it('is asked to come again: that there is no thread is not its fault', async () => {
-    await startWith({ ...plenty, memory: 4 });
+  it('is asked to come again: that there is no process is not its fault', async () => {
+    await startWith({ ...plenty, memory: 1 });
     expect(await bringAsItIs(mail('fine', 'Hello'))).toMatch(/^451 /);
     expect([await replied(), await penned()]).toEqual([0, []]);
   });
@@ -110,7 +127,7 @@ describe('a mail that nobody can read now', () => {
   it.each([
     ['comes up', async () => {}],
     ['has come up', (readers: Readers) => readers.read(bytes(mail('fine', 'Hello')), person)],
-  ])('is left alone when all is closed, read or in line, while its thread %s', async (_what, before) => {
+  ])('is left alone when all is closed, read or in line, while its process %s', async (_what, before) => {
     const readers = openReaders(createLog('silent'), plenty);
     await before(readers);
     const readings = ['one', 'two', 'three'].map((id) => readers.read(bytes(long(id)), person));
