@@ -108,6 +108,65 @@ describe('mail that comes back', () => {
   });
 });
 
+/** A report with a group of fields for each mailbox. */
+const reportOf = (...groups: string[][]) =>
+  Buffer.from(
+    [
+      ...['From: MAILER-DAEMON@mx.brand.example', 'Return-Path: <>'],
+      ...['Content-Type: multipart/report; report-type=delivery-status; boundary=b', ''],
+      ...['--b', 'Content-Type: message/delivery-status', '', 'Reporting-MTA: dns; mx.brand.example'],
+      ...groups.flatMap((group) => ['', ...group]),
+      ...['', '--b--', ''],
+    ].join('\r\n'),
+  );
+
+describe('a report about several mailboxes', () => {
+  const gone = ['Final-Recipient: rfc822; who.left@brand.example', 'Action: failed', 'Status: 5.1.1'];
+  const full = ['Final-Recipient: rfc822; office@brand.example', 'Action: failed', 'Status: 4.2.2'];
+
+  it('counts as what may pass where one of the failures may, in whatever order they stand', async () => {
+    const soft = 'delivery report: failed 4.2.2, soft from mx.brand.example';
+    expect(await meaningOf(reportOf(gone, full))).toBe(soft);
+    expect(await meaningOf(reportOf(full, gone))).toBe(soft);
+  });
+
+  it('says whom it is about only if it names everybody', async () => {
+    const nameless = ['Final-Recipient: x-local; office', 'Action: failed', 'Status: 5.1.1'];
+    const read = async (...groups: string[][]) => {
+      const mail = await readMail(reportOf(...groups));
+      return mail && classify(mail, { nullSender: true });
+    };
+    const mailboxes = ['who.left@brand.example', 'office@brand.example'];
+    expect(await read(gone, full)).toMatchObject({ kind: 'report', mailboxes });
+    expect(await read(gone, nameless)).toMatchObject({ kind: 'report', mailboxes: undefined });
+  });
+
+  it('is for a person when it does not say of each what happened', async () => {
+    for (const cut of [full.slice(0, 1), full.slice(0, 2), full.slice(1, 2)]) {
+      expect(await meaningOf(reportOf(gone, cut))).toBe('for a person: incomplete report');
+      expect(await meaningOf(reportOf(cut, gone))).toBe('for a person: incomplete report');
+    }
+  });
+});
+
+describe('a bounce that speaks in words of its own', () => {
+  const qmail = (reason: string) =>
+    Buffer.from(
+      fixture('qmail-failed')
+        .toString('latin1')
+        .replace('Sorry, no mailbox here by that name. (#5.1.1)', reason),
+      'latin1',
+    );
+
+  it.each([
+    ['451 4.3.0 try later, then 550 5.1.1 no such person', 'failed 4.3.0, soft, 451 from nobody'],
+    ['host said: 550 no such person', 'failed 5.0.0, hard, 550 from nobody'],
+    ['host said: 550 no such person\r\nhost said: 450 try later', 'failed 4.0.0, soft, 450 from nobody'],
+  ])('is soft as soon as anything in it may pass: %j', async (reason, meaning) => {
+    expect(await meaningOf(qmail(reason))).toBe(`qmail: ${meaning}`);
+  });
+});
+
 describe('the rules', () => {
   it('name their source, each', () => {
     expect(rules.filter(({ source }) => source.length < 10)).toEqual([]);
@@ -133,6 +192,16 @@ describe('the rules', () => {
     const marked = `${header[name] ?? `${name}: yes`}\r\n${answer}`;
     expect(await meaningOf(Buffer.from(answer, 'latin1'))).toBe('reply');
     expect(await meaningOf(Buffer.from(marked, 'latin1'))).toBe(`automatic reply: ${name}`);
+  });
+
+  it.each(['auto-replied', 'auto-notified'])('know an automatic reply by Auto-Submitted: %s', async (how) => {
+    const marked = `Auto-Submitted: ${how}\r\n${fixture('reply').toString('latin1')}`;
+    expect(await meaningOf(Buffer.from(marked, 'latin1'))).toMatch(/^automatic reply: /);
+  });
+
+  it('take nothing from the empty sender for what a person wrote', async () => {
+    const fromNobody = `Return-Path: <>\r\n${fixture('reply').toString('latin1')}`;
+    expect(await meaningOf(Buffer.from(fromNobody, 'latin1'))).toBe('for a person: unknown form');
   });
 
   it.each(weakSigns.map(({ name }) => name))('take %s for one only with a second sign', async (name) => {
