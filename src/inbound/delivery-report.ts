@@ -23,7 +23,7 @@ export function readDeliveryReport(mail: Mail): Verdict {
     rule: 'delivery report',
     ...best,
     mailboxes: best.action === 'failed' ? readMailboxes(recipients) : undefined,
-    envelopeId: readEnvelopeId(message),
+    envelopeId: field(message, 'original-envelope-id'),
     messageId: mail.returned && bareId(field(mail.returned, 'message-id')),
     replyTo: mail.returned && field(mail.returned, 'reply-to'),
   };
@@ -78,13 +78,6 @@ function withStatus(status: string, words: string): string {
 
 function hostOf(fields: Fields, name: string): string | undefined {
   return tidyHost(typedValue(field(fields, name))?.value);
-}
-
-/** Decoded from xtext (RFC 3461 section 4), in case a server reports it as it was sent. */
-function readEnvelopeId(message: Fields): string | undefined {
-  return field(message, 'original-envelope-id')?.replace(/\+([0-9A-F]{2})/g, (_, hex) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
 }
 
 /** A Message-ID without its angle brackets. */

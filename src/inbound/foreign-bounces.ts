@@ -150,7 +150,7 @@ function readBounce({ server, action, after, before }: ForeignBounce, mail: Mail
     kind: 'report',
     rule: server,
     action,
-    hard: action === 'failed' && found.status.startsWith('5'),
+    hard: found.status.startsWith('5'),
     status: found.status,
     code: found.code,
     host: tidyHost(/\bhost:? ([a-z0-9.-]+\.[a-z0-9-]+)/i.exec(reason)?.[1]),
