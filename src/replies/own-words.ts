@@ -69,7 +69,7 @@ function withoutAttribution(lines: readonly string[]): readonly string[] {
 export function maskSecrets(text: string, { address, tokens, domain }: Secrets): string {
   const patterns = [
     mailboxPattern(address),
-    new RegExp(`[abfnr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}${at}${escapeForRegExp(domain)}`, 'giu'),
+    new RegExp(`[abfr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}${at}${escapeForRegExp(domain)}`, 'giu'),
     ...tokens.map((token) => new RegExp(`[^\\s<>"]{0,200}${escapeForRegExp(token)}[^\\s<>"]{0,100}`, 'gu')),
   ];
   return patterns
