@@ -1,4 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { heedOutcomes, type ReceiverState } from '../../src/letters/receiver-store.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
+import type { Outcome } from '../../src/mail/outcome.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { prepareDelivery } from '../support/delivery.ts';
 import {
@@ -158,6 +161,21 @@ describe('a host that answers 421', () => {
   });
 });
 
+describe('a host that is tried out', () => {
+  it('gets one letter, to whichever of its contacts, and no other before that is answered', async () => {
+    await instance.query(
+      `update contact set address = 'press@hm.example' from brand
+       where brand.id = brand_id and slug = 'puma'`,
+    );
+    await writeMany(instance, { people: 2, brands: ['hm', 'puma'] });
+    await instance.query("insert into receiver (domain, backoff, probe_at) values ('hm.example', 60, now())");
+    const { database } = instance.context;
+    expect(await releaseLetters(database)).toEqual([{ id: expect.any(String), size: 1 }]);
+    await makeProbeDue(); // the answer takes longer than the host was to be left alone
+    expect(await releaseLetters(database)).toEqual([]);
+  });
+});
+
 describe('a host that puts letters off', () => {
   const writeOne = async (state: 'accepted' | 'deferred') => {
     const before = (await stateCounts(instance))[state] ?? 0;
@@ -181,6 +199,17 @@ describe('a host that puts letters off', () => {
     expect(await stateCounts(instance)).toEqual({ accepted: 4, deferred: 5, ready: 1 });
     await makeProbeDue();
     await untilStates(instance, { accepted: 5, deferred: 5 });
+  });
+
+  it('begins anew with every letter that it takes, also within one bundle', async () => {
+    const heed = (receiver: ReceiverState, ...outcomes: Outcome[]) =>
+      heedOutcomes(instance.context.database, { domain: 'hm.example', probe: false, receiver }, outcomes);
+    const later: Outcome = { kind: 'try again', code: 450 };
+    const before = await heed('well', later, later);
+    const between = await heed(before, { kind: 'accepted', code: 250 });
+    expect(await receivers()).toEqual([]);
+    expect(await heed(between, later, later)).not.toBe('open');
+    expect(await receivers()).toEqual([{ domain: 'hm.example', backoff: null }]);
   });
 });
 
