@@ -3,13 +3,19 @@ import { states } from '../../src/letters/letter.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { untilStates, type Writer, writeMany } from '../support/letters.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
+let smtp: TestSmtp;
 let instance: Instance;
 beforeEach(async () => {
-  instance = await startInstance({ roles: ['web'] });
+  smtp = await startSmtp();
+  instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
 });
-afterEach(() => instance.close());
+afterEach(async () => {
+  await instance.close();
+  await smtp.close();
+});
 
 const days = (n: number) => `${n * 24} hours`;
 
@@ -87,6 +93,16 @@ describe('a person', () => {
     await age(writer, days(1.01));
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
     expect(await isThere(writer)).toBe(false);
+  });
+
+  it('is kept for 28 days from that end, however long the letter had waited before', async () => {
+    const [sent, cancelled] = [await write(['hm']), await write(['nike'])];
+    for (const writer of [sent, cancelled]) await age(writer, days(100));
+    await instance.visitor().post(`${cancelled.receipt}/cancel`);
+    await instance.startWorker();
+    await untilStates(instance, { accepted: 1, cancelled: 1 });
+    await scrub(instance.context.database);
+    expect(await Promise.all([sent, cancelled].map(isThere))).toEqual([true, true]);
   });
 
   it('leaves what can be counted and nothing else', async () => {
