@@ -23,11 +23,16 @@ afterAll(async () => {
 });
 
 const kept = () => instance.query('select 1 from reply');
+const counted = () => instance.query('select 1 from came_back');
+
+/** Writes an answer that does not leave yet; the address of its page. */
+async function draft(one: Correspondence, link: string): Promise<string> {
+  const submission = fieldOf(await one.visitor.get(link), 'submission');
+  return (await one.visitor.post(link, { submission, text: 'Thank you.' })).location;
+}
 
 async function answer(one: Correspondence, link: string): Promise<void> {
-  const submission = fieldOf(await one.visitor.get(link), 'submission');
-  const { location } = await one.visitor.post(link, { submission, text: 'Thank you.' });
-  await one.visitor.post(`${location}/send`);
+  await one.visitor.post(`${await draft(one, link)}/send`);
 }
 
 /** Makes everything about a letter as old as this. */
@@ -57,8 +62,10 @@ describe('an answer to a letter', () => {
     const alias = (await one.forwards(1))[0]?.mail.replyTo?.text ?? '';
     const returned = (await one.forwards(1))[0]?.from ?? '';
     expect(await kept()).toHaveLength(2);
+    expect(await counted()).toHaveLength(1);
     await one.visitor.post(`${one.receipt}/erase`);
     expect(await kept()).toEqual([]);
+    expect(await counted()).toEqual([]);
     expect((await one.brandWrites()).at(-1)).toMatch(/^550 5\.1\.1 /);
     expect((await one.advocateWrites(alias, 'Hello')).at(-1)).toMatch(/^550 5\.1\.1 /);
     expect((await one.advocateWrites(returned, 'Hello')).at(-1)).toMatch(/^550 /);
@@ -82,19 +89,25 @@ describe('an answer to a letter', () => {
   });
 
   it('goes by the clock: 28 days after the letter’s end, and 28 days after the reader’s own last answer', async () => {
-    const [silent, talking] = [await correspond(instance, smtp), await correspond(instance, smtp)];
-    await silent.brandWrites();
-    await silent.replies('accepted');
-    await talking.brandWrites();
-    const [reply] = await talking.replies('accepted');
-    await age(silent, 29);
-    await age(talking, 29);
+    const silent = await correspond(instance, smtp);
+    const drafting = await correspond(instance, smtp);
+    const talking = await correspond(instance, smtp);
+    const links = new Map<Correspondence, string>();
+    for (const one of [silent, drafting, talking]) {
+      await one.brandWrites();
+      const [reply] = await one.replies('accepted');
+      links.set(one, reply?.link ?? '');
+      await age(one, 29);
+    }
     await silent.brandWrites(); // a brand that writes keeps nobody's data alive
     await silent.replies('accepted', 'accepted');
-    await answer(talking, reply?.link ?? '');
+    await draft(drafting, links.get(drafting) ?? ''); // nor does what was never sent
+    await drafting.replies('accepted', 'draft');
+    await answer(talking, links.get(talking) ?? '');
     await talking.replies('accepted', 'accepted');
     await scrub(instance.context.database);
     expect((await silent.page()).status).toBe(404);
+    expect((await drafting.page()).status).toBe(404);
     expect((await talking.page()).status).toBe(200);
     expect(await kept()).toHaveLength(2);
     await age(talking, 29);
