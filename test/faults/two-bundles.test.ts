@@ -28,9 +28,21 @@ describe('a letter that fell due again while its first bundle is still open', ()
     expect(await stateCounts(instance)).toEqual({ accepted: 2 });
   });
 
-  it('stays with its new bundle when the worker of the first one dies', async () => {
-    const { second, again } = await putOffAndReleasedAgain();
+  it('is not put off once more when the record of its first try comes again, nor lost sight of when that bundle ends', async () => {
+    const { first, second, again, putOff } = await putOffAndReleasedAgain();
     await claim(second, [again]);
+    await bundles().recordAndClaim(first, [putOff], []);
+    expect(await stateOf(again)).toBe('sending');
+    await bundles().finish(first);
+    expect(await stateOf(again)).toBe('sending');
+    await bundles().recordAndClaim(second, [accepted(again)], []);
+    await bundles().finish(second);
+    expect(await stateOf(again)).toBe('accepted');
+  });
+
+  it.each(['queued', 'sending'])('stays %s when the worker of the first one dies', async (state) => {
+    const { second, again } = await putOffAndReleasedAgain();
+    if (state === 'sending') await claim(second, [again]);
     const { database } = instance.context;
     const other = await enlistWorker(database);
     await instance.query('update bundle set worker_id = $1 where id = $2', [other, second.id]);
@@ -41,9 +53,12 @@ describe('a letter that fell due again while its first bundle is still open', ()
       queueWasLost: false,
     });
     expect(swept).toMatchObject({ unknown: 0, returned: 0 });
-    expect(await stateCounts(instance)).toMatchObject({ sending: 1 });
+    expect(await stateOf(again)).toBe(state);
   });
 });
+
+const stateOf = async (id: string) =>
+  (await instance.query<{ state: string }>('select state::text from letter where id = $1', [id]))[0]?.state;
 
 const bundles = (database = instance.context.database) =>
   openBundles(database, { workerId, mark: unmarked, log: createLog('silent') });
@@ -83,7 +98,7 @@ async function putOffAndReleasedAgain() {
   await bringForward(instance);
   const second = await releaseAndTake();
   expect(second.letter_ids).toEqual([again]);
-  return { first, second, again };
+  return { first, second, again, putOff };
 }
 
 async function releaseAndTake(): Promise<BundleRow> {
