@@ -62,6 +62,14 @@ describe('letters of which nobody knows whether they arrived', () => {
     expect((await letter.timeline()).map(({ type }) => type)).toContain('resent');
   });
 
+  it('are not sent again, nor listed any more, when their writer was erased: nobody could write them out', async () => {
+    const letter = await sendLetter(instance, 'hm', 'unknown');
+    const id = idOf(await listed(letter.messageId));
+    await instance.visitor().post(`${letter.receipt}/erase`);
+    expect(await runHere(instance, unknown, 'resend', id)).toMatchObject({ status: 1 });
+    expect((await runHere(instance, unknown)).out).not.toMatch(new RegExp(`^${id} `, 'm'));
+  });
+
   it('are changed by nothing else, and once', async () => {
     smtp.script(undefined);
     const sent = await sendLetter(instance);
