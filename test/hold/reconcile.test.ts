@@ -90,6 +90,27 @@ describe('reconciling', () => {
     expect(smtp.accepted.map(messageIdOf)).toEqual([(await messageIds(writer))[2]]);
   });
 
+  it('takes back again what people took back since the backup, although no worker has looked yet', async () => {
+    const [erased, regretful] = (await writeMany(instance, { people: 2, brands: ['hm'] })) as [
+      Writer,
+      Writer,
+    ];
+    const [row] = await instance.query<{ submission: Buffer }>(
+      "select submission from advocate where confirm_hash = sha256(convert_to($1, 'UTF8'))",
+      [erased.confirm],
+    );
+    const { takenBack } = instance.context;
+    await takenBack.note('erased', row?.submission ?? '');
+    await takenBack.note('cancelled', (await messageIds(regretful))[0] ?? '');
+    await hold();
+    const ran = await run('--nothing-was-sent', '--yes');
+    expect(ran.out).toContain(
+      'Taken back since the backup, and now again: 1 people erased, 1 letter cancelled.',
+    );
+    expect((await instance.visitor().get(erased.receipt)).status).toBe(404);
+    expect(await stateCounts(instance)).toEqual({ cancelled: 2 });
+  });
+
   it('counts a letter as confirmed that was sent, although the backup knows it as a draft', async () => {
     const [draft, other] = (await writeMany(instance, {
       people: 2,
