@@ -59,11 +59,12 @@ describe('a campaign whose time is over', () => {
     expect(await stands()).toEqual(over);
   });
 
-  it('lets its letters be taken back and their writers be forgotten as before', async () => {
+  it('lets its letters be found by the link of the mail, be taken back, and their writers be forgotten as before', async () => {
     const [writer] = await writeMany(instance, { people: 1, brands: ['nike', 'puma'] });
     await change("state = 'closed'");
     await close();
     const visitor = instance.visitor();
+    expect((await visitor.get(`/confirm/${writer?.confirm}`)).location).toBe(writer?.receipt);
     expect((await visitor.post(`${writer?.receipt}/cancel`)).location).toContain('cancelled=2');
     expect((await visitor.post(`${writer?.receipt}/erase`)).location).toBe('/erased');
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { confirmLetters } from '../../src/letters/confirm-letters.ts';
 import {
   confirmationLink,
   lettersOn,
@@ -89,6 +90,21 @@ describe('somebody who writes to a brand for the second time', () => {
     });
     expect(states).toEqual(['accepted', 'cancelled']);
     expect(await mailFor(instance, 'human-rights@puma.example')).toHaveLength(1);
+  });
+
+  it('sends one letter also when a single statement confirms both', async () => {
+    const email = 'together@mail.example';
+    const tokens: string[] = [];
+    for (const n of [1, 2]) {
+      await writeLetters(instance.visitor(), { email, brand: ['gap'] });
+      tokens.push((await confirmationLink(instance, email, n)).slice('/confirm/'.length));
+    }
+    const { database, vault } = instance.context;
+    const [first, second] = await confirmLetters(database, vault, tokens);
+    const stateOf = async (one: typeof first) =>
+      one?.kind === 'confirmed' && lettersOn(await instance.visitor().get(`/r/${one.receipt}`))[0]?.state;
+    expect(await stateOf(first)).not.toBe('cancelled');
+    expect(await stateOf(second)).toBe('cancelled');
   });
 
   it('cannot be told from somebody new by the answer to the form', async () => {
