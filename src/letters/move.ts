@@ -50,7 +50,7 @@ export function moveLetters(
 export function putBack({ name, chosen, only }: { name: string; chosen: string; only?: string }): string {
   const returning = 'id, campaign_id, brand_id, due_at';
   return `
-  ${moveLetters('return', { name, chosen, set: 'bundle_id = null', only, returning })},
+  ${moveLetters('return', { name, chosen, only, returning })},
   ${name}_waiting as (
     insert into waiting_letter (letter_id, campaign_id, brand_id, due_at) select ${returning} from ${name}
   )`;
