@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { approveDraft, findAnswerOnPage } from '../../src/replies/draft-store.ts';
 import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture } from '../support/came-back.ts';
@@ -110,6 +111,21 @@ describe('an answer that an advocate writes on the private page', () => {
     expect((await one.atBrand(2)).map(({ mail }) => mail.text?.trim())).toEqual(['Once.', 'Twice.']);
   });
 
+  it('leaves once also when a second press found it as a draft and was then held up', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Once.');
+    const { database } = instance.context;
+    const token = one.receipt.slice('/r/'.length);
+    const found = await findAnswerOnPage(database, token, at.slice(-20));
+    await one.visitor.post(`${at}/send`);
+    await one.replies('accepted', 'accepted');
+    if (found)
+      await database.transaction((transaction) => approveDraft(transaction, found, caps.answersPerDay));
+    await one.replies('accepted', 'accepted');
+    expect(found?.draft_state).toBe('draft');
+    expect(await one.atBrand(1)).toHaveLength(1);
+  });
+
   it.each([
     ['nothing', ' \n ', 'Write something first.'],
     ['too much', 'x'.repeat(caps.answer + 1), 'This is too long'],
@@ -146,7 +162,9 @@ describe('an answer that an advocate writes on the private page', () => {
     await one.replies('accepted', 'accepted');
     await one.visitor.post(second.at, { text: 'Too late.' });
     await one.visitor.post(`${second.at}/drop`);
-    await one.replies('accepted', 'accepted');
+    const [, left] = await one.replies('accepted', 'accepted');
+    expect(left?.words).toContain('These leave.');
+    expect(left?.words).not.toContain('Too late.');
     expect((await one.atBrand(1)).map(({ mail }) => mail.text?.trim())).toEqual(['These leave.']);
   });
 
