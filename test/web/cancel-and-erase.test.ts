@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { contacts } from '../../src/commands/contacts.ts';
 import {
   confirmationLink,
   lettersOn,
@@ -8,6 +9,7 @@ import {
   writeAndConfirm,
   writeLetters,
 } from '../support/advocate.ts';
+import { runHere } from '../support/commands.ts';
 import { formOn } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { type Visitor, wordsOf } from '../support/visitor.ts';
@@ -55,6 +57,7 @@ describe('a letter that waits', () => {
     expect(wordsOf(page)).toContain('One letter was cancelled.');
     expect(await states(receipt)).toEqual(['puma cancelled', 'pvh ready']);
     expect(timelineOn(page, 'puma').at(-1)?.type).toBe('cancelled');
+    expect((await runHere(instance, contacts)).out).toMatch(/ puma .* 0 wait\n(.*\n)*.* pvh .* 1 wait\n/);
     await hold();
     await until(async () => (await states(receipt)).includes('pvh accepted'));
     expect(await states(receipt)).toEqual(['puma cancelled', 'pvh accepted']);
@@ -72,13 +75,14 @@ describe('a letter that waits', () => {
   });
 
   it('can be written anew after it was taken back', async () => {
-    await hold('primark');
-    const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['primark'] });
+    const brand = ['primark', 'tchibo'];
+    await hold(...brand);
+    const receipt = await writeAndConfirm(instance, visitor, { email, brand });
     await press(receipt, `${receipt}/cancel`);
     await hold();
-    const anew = await writeAndConfirm(instance, visitor, { email, brand: ['primark'] });
-    await until(async () => (await states(anew)).includes('primark accepted'));
-    expect(await arrivedAt('primark')).toBe(1);
+    const anew = await writeAndConfirm(instance, visitor, { email, brand });
+    await until(async () => (await states(anew)).every((state) => state.endsWith(' accepted')));
+    expect(await Promise.all(brand.map(arrivedAt))).toEqual([1, 1]);
   });
 
   it('is not taken back by opening an address', async () => {
