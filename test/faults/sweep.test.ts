@@ -4,6 +4,7 @@ import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
+import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
@@ -20,11 +21,12 @@ beforeEach(async () => {
 });
 afterEach(() => instance.close());
 
-const take = (workerId: number) =>
-  openBundles(instance.context.database, { workerId, mark: unmarked, log: createLog('silent') }).take(bundle);
-const sweep = (workerId: number, isActive = false) =>
+const bundlesOf = (workerId: number, database = instance.context.database) =>
+  openBundles(database, { workerId, mark: unmarked, log: createLog('silent') });
+const take = (workerId: number) => bundlesOf(workerId).take(bundle);
+const sweep = (workerId: number, { isActive = false, silent = [] as number[] } = {}) =>
   sweepLetters(instance.context.database, {
-    silent: [],
+    silent,
     workerId,
     isActive: () => isActive,
     queueWasLost: false,
@@ -39,7 +41,7 @@ describe('a bundle', () => {
   it('is left to the worker that works on it, and comes back when that has dropped it', async () => {
     await take(one);
     expect(await sweep(other)).toMatchObject({ unknown: 0, returned: 0 });
-    expect(await sweep(one, true)).toMatchObject({ unknown: 0, returned: 0 });
+    expect(await sweep(one, { isActive: true })).toMatchObject({ unknown: 0, returned: 0 });
     expect(await sweep(one)).toMatchObject({ unknown: 0, returned: 2 });
     expect(await stateCounts(instance)).toEqual({ ready: 2 });
   });
@@ -49,5 +51,29 @@ describe('a bundle', () => {
     await retireWorker(instance.context.database, one);
     expect(await sweep(other)).toMatchObject({ unknown: 0, returned: 2 });
     expect(await releaseLetters(instance.context.database)).toEqual([{ id: expect.any(String), size: 2 }]);
+  });
+
+  it('of a worker that is taken for dead while it claims a letter leaves none behind: the next round has both', async () => {
+    const { database } = instance.context;
+    const taken = await take(one);
+    if (!taken) throw new Error('the bundle was not there');
+    const { sweeping } = await database.transaction(async (transaction) => {
+      await bundlesOf(one, { ...database, ...transaction }).recordAndClaim(
+        taken,
+        [],
+        taken.letter_ids.slice(0, 1),
+      );
+      const sweeping = sweep(other, { silent: [one] }).catch(() => {}); // the round may fail
+      await until(async () => {
+        const waiting = await instance.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return waiting.length > 0;
+      }, 'a sweep that waits for the claim');
+      return { sweeping };
+    });
+    await sweeping;
+    await sweep(other, { silent: [one] });
+    expect(await stateCounts(instance)).toEqual({ unknown: 1, ready: 1 });
   });
 });

@@ -109,6 +109,24 @@ describe('what people took back', () => {
   });
 });
 
+describe('a backup that differs only by what somebody took back', () => {
+  it.each(['cancel', 'erase'])('is known for an old one: %s', async (how) => {
+    const own = await beginHistory(smtp.url);
+    let house = await own.start(['web']);
+    const [writer] = await writeMany(house, { people: 1, brands: ['hm'] });
+    await house.close();
+    const backup = await own.backUp();
+    house = await own.start(['web']);
+    expect((await house.visitor().post(`${writer?.receipt}/${how}`)).status).toBe(303);
+    await house.close();
+    await own.restore(backup);
+    house = await own.start(['web']);
+    expect((await readiness(house)).parts.sending?.status).toBe('hold');
+    await house.close();
+    await own.end();
+  });
+});
+
 /** Nothing waits any more: two of the erased person and one of the regretful one are cancelled. */
 async function finalStates() {
   const counts = await stateCounts(instance);
