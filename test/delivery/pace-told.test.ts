@@ -64,6 +64,22 @@ describe("a contact's pace", () => {
     expect(await stateCounts(instance)).toEqual({ accepted: 1 + 2, ready: 3 });
   });
 
+  it('counts every letter of a bundle', async () => {
+    const people = 40; // within the burst of a minute
+    await setContact(instance, 'hm', "hourly_pace = 3600, health = 'suspended'");
+    await writeMany(instance, { people, brands: ['hm'] });
+    await setContact(instance, 'hm', "health = 'good'");
+    await untilStates(instance, { accepted: people });
+    // a second each, and up to a tenth longer; the events are written a little later than the pace is reckoned from
+    const [ahead] = await instance.query<{ seconds: number }>(
+      `select extract(epoch from max(released_until) - max(at))::float8 as seconds
+       from event join letter on letter.id = letter_id join contact on contact.id = contact_id
+       where type = 'released'`,
+    );
+    expect(ahead?.seconds).toBeGreaterThan(people / 2);
+    expect(ahead?.seconds).toBeLessThanOrEqual(1.1 * people);
+  });
+
   it('has a little chance in it, so that contacts with the same pace do not go in step', async () => {
     const brands = ['hm', 'inditex', 'c-and-a', 'adidas', 'gap', 'puma'];
     await instance.query('update contact set hourly_pace = 4');
