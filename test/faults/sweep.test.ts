@@ -6,7 +6,7 @@ import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
 import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { stateCounts, unmarked, writeMany } from '../support/letters.ts';
+import { setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
 let instance: Instance;
 let one: number;
@@ -44,6 +44,21 @@ describe('a bundle', () => {
     expect(await sweep(one, { isActive: true })).toMatchObject({ unknown: 0, returned: 0 });
     expect(await sweep(one)).toMatchObject({ unknown: 0, returned: 2 });
     expect(await stateCounts(instance)).toEqual({ ready: 2 });
+  });
+
+  it.each([
+    ['stays with the worker that has taken it', true, { queued: 2 }],
+    ['comes back when nobody has', false, { ready: 2 }],
+  ])('%s, when the hours of its contact end', async (_what, isTaken, states) => {
+    if (isTaken) await take(one);
+    await setContact(
+      instance,
+      'hm',
+      `time_zone = 'UTC', sends_from = (now() at time zone 'UTC' + interval '2 hours')::time,
+       sends_until = (now() at time zone 'UTC' + interval '3 hours')::time`,
+    );
+    await sweep(one, { isActive: true });
+    expect(await stateCounts(instance)).toEqual(states);
   });
 
   it('of a worker that has signed off comes back, and is released again', async () => {
