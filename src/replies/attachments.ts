@@ -17,13 +17,13 @@ export const attachmentLimits = {
  * file of that name: these run nothing and load nothing from elsewhere without asking. Web pages, office documents
  * and programs can tell their sender who opened them, and where.
  */
-const passable: Record<string, string> = {
-  pdf: 'application/pdf',
-  txt: 'text/plain',
-  jpg: 'image/jpeg',
-  jpeg: 'image/jpeg',
-  png: 'image/png',
-};
+const passable = new Map([
+  ['pdf', 'application/pdf'],
+  ['txt', 'text/plain'],
+  ['jpg', 'image/jpeg'],
+  ['jpeg', 'image/jpeg'],
+  ['png', 'image/png'],
+]);
 
 /** Tells what of a mail's attachments goes on to the advocate, and lists all of them. Pure. */
 export function sortAttachments(attached: readonly Attached[]): { listed: Listed[]; cargo: Cargo[] } {
@@ -31,7 +31,7 @@ export function sortAttachments(attached: readonly Attached[]): { listed: Listed
   let total = 0;
   const listed = attached.slice(0, attachmentLimits.listed).map(({ name, type, bytes }): Listed => {
     const shown = fileName(name);
-    const known = passable[/\.([a-z0-9]+)$/.exec(shown.toLowerCase())?.[1] ?? ''];
+    const known = passable.get(/\.([a-z0-9]+)$/.exec(shown.toLowerCase())?.[1] ?? '');
     const passed =
       known !== undefined &&
       cargo.length < attachmentLimits.count &&
