@@ -46,7 +46,8 @@ const accept = statement<{ id: LetterId }>(`
   })}
   select id::text from accepted`);
 
-// without its writer it cannot be written out again
+// Without its writer it cannot be written out again. Its five days begin anew: a person may take longer than that to
+// find out, and a host that asks to come again later must not be the end of it.
 const resend = statement<{ id: LetterId }>(`
   with ${moveLetters('resend', {
     name: 'again',
@@ -54,7 +55,7 @@ const resend = statement<{ id: LetterId }>(`
       select id from letter where id = any ($1::bigint[]) and advocate_id is not null
       union
       select id from letter where message_id = any ($2::text[]) and advocate_id is not null`,
-    set: 'due_at = now()',
+    set: 'due_at = now(), first_tried_at = null',
     returning: 'id, campaign_id, brand_id, due_at',
   })},
   waiting as (

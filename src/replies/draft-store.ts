@@ -75,8 +75,8 @@ export const findAnswerOnPage = (db: Queryable, token: string, handle: string) =
 
 export const findAnswer = (db: Queryable, id: string) => db.row(answerOfId, [id]);
 
-// A draft that is full of drafts already takes no more: the count and the insert are one statement under the
-// person's row, which whoever erases takes first as well.
+// A letter that has enough drafts takes no more: they are counted and added under the person's row, which whoever
+// erases takes first as well.
 const lockPerson = statement('select id from advocate where id = $1 for no key update');
 
 const waitingDrafts = statement<{ n: number }>(
@@ -120,8 +120,9 @@ const leftToday = statement<{ n: number }>(`
   select count(*)::int as n from reply
   where letter_id = $1 and direction = 'from advocate' and state <> 'draft' and at > now() - interval '24 hours'`);
 
+// one that goes once more has five days of its own
 const approve = statement<{ id: string }>(`
-  update reply set state = 'waiting', state_at = now(), at = now(), due_at = now()
+  update reply set state = 'waiting', state_at = now(), at = now(), due_at = now(), first_tried_at = null
   where id = $1 and (state = 'draft' or state = 'unknown') returning id::text`);
 
 /** Lets an answer go, unless too many went today. Needs a transaction. */

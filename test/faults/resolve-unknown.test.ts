@@ -3,6 +3,7 @@ import { type Evidence, resolveUnknown } from '../../src/letters/unknown-letters
 import { timelineOn } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
+  bringForward,
   messageIdOf,
   messageIdsIn,
   stateCounts,
@@ -76,5 +77,23 @@ describe("a relay's log, played to letters of which nobody knows whether they ar
     expect(await play(evidence)).toEqual({ accepted: 0, resent: 0 });
     expect(await play([])).toEqual({ accepted: 0, resent: 0 });
     expect(await stateCounts(instance)).toEqual(before);
+  });
+
+  it('gives a letter that it lacks five days of its own, however long ago that was sent', async () => {
+    smtp.script((moment) => (moment === 'dot' ? { cut: 'rst' } : undefined));
+    const [writer] = await writeMany(instance, { people: 1, brands: ['gap'] });
+    await untilStates(instance, { accepted: 2, unknown: 2 });
+    const [lost] = await instance.query<{ message_id: string }>(
+      `update letter set first_tried_at = first_tried_at - interval '6 days'
+       where id = (select max(id) from letter) returning message_id`,
+    );
+    smtp.script((moment) => (moment === 'rcpt' ? { reply: '451 4.7.1 greylisted, come again' } : undefined));
+    await play([logged(lost?.message_id ?? '', false)]);
+    await untilStates(instance, { accepted: 2, unknown: 1, deferred: 1 });
+    smtp.script(undefined);
+    await bringForward(instance);
+    instance.context.hint();
+    await untilStates(instance, { accepted: 3, unknown: 1 });
+    expect(await statesOf(instance, writer as NonNullable<typeof writer>)).toEqual({ gap: 'accepted' });
   });
 });

@@ -214,6 +214,28 @@ describe('an answer that an advocate writes on the private page', () => {
     expect(ids).toHaveLength(2);
   });
 
+  it('has five days of its own when it goes again, however long ago it went first', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Thank you.');
+    const toBrand = (what: 'rcpt' | 'dot', reaction: object) =>
+      smtp.script((moment, { to }) =>
+        moment === what && to.includes('human-rights@hm.example') ? reaction : undefined,
+      );
+    toBrand('dot', { cut: 'rst' });
+    await one.visitor.post(`${at}/send`);
+    await one.replies('accepted', 'unknown');
+    await instance.query(
+      "update reply set first_tried_at = first_tried_at - interval '6 days' where state = 'unknown'",
+    );
+    toBrand('rcpt', { reply: '451 4.7.1 greylisted, come again' });
+    await one.visitor.post(`${at}/send`);
+    const put = "from reply where state = 'waiting' and tries = 2";
+    await until(async () => (await instance.query(`select ${put}`)).length > 0, 'a try that is put off', 60_000);
+    smtp.script(undefined);
+    await instance.query("update reply set due_at = now() where state = 'waiting'");
+    await one.replies('accepted', 'accepted');
+  });
+
   it('that is refused or comes back is told', async () => {
     const one = await answered();
     smtp.script((moment, { to }) =>
