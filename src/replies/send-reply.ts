@@ -1,7 +1,6 @@
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Database, statement } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
-import { going } from '../hold/hold.ts';
 import { replyReturnPath } from '../letters/alias.ts';
 import { appendNews } from '../letters/move.ts';
 import { patience, waitAfter } from '../letters/retry.ts';
@@ -17,6 +16,7 @@ import { composeAnswer } from './compose-answer.ts';
 import { findAnswer } from './draft-store.ts';
 import { writeForward } from './forward.ts';
 import type { Direction, ReplyState } from './reply.ts';
+import { mayGo } from './reply-queue.ts';
 
 export type ReplySending = {
   database: Database;
@@ -40,13 +40,10 @@ type Claimed = {
   tried_for: number;
 };
 
-// A paused campaign sends nothing to brands, answers included; what brands wrote still reaches its reader.
 const claim = statement<Claimed>(`
   update reply set state = 'sending', state_at = now(), tries = tries + 1,
     first_tried_at = coalesce(first_tried_at, now())
-  where id = $1 and state = 'waiting' and ${going} and (direction = 'from brand' or not exists (
-    select from letter join campaign on campaign.id = campaign_id
-    where letter.id = letter_id and campaign.state = 'paused'))
+  where id = $1 and state = 'waiting' and ${mayGo}
   returning id::text, handle, letter_id::text, direction, tries, unclear,
     extract(epoch from now() - first_tried_at)::int as tried_for`);
 

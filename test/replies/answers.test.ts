@@ -230,7 +230,11 @@ describe('an answer that an advocate writes on the private page', () => {
     toBrand('rcpt', { reply: '451 4.7.1 greylisted, come again' });
     await one.visitor.post(`${at}/send`);
     const put = "from reply where state = 'waiting' and tries = 2";
-    await until(async () => (await instance.query(`select ${put}`)).length > 0, 'a try that is put off', 60_000);
+    await until(
+      async () => (await instance.query(`select ${put}`)).length > 0,
+      'a try that is put off',
+      60_000,
+    );
     smtp.script(undefined);
     await instance.query("update reply set due_at = now() where state = 'waiting'");
     await one.replies('accepted', 'accepted');
@@ -268,6 +272,22 @@ describe('an answer that an advocate writes on the private page', () => {
     await one.replies('accepted', 'waiting', 'accepted');
     await instance.query("update campaign set state = 'open'");
     await one.replies('accepted', 'accepted', 'accepted');
+  });
+
+  it('keeps no reply of a brand back by waiting, however many wait', async () => {
+    const one = await answered();
+    const { at } = await write(one, 'Not now.');
+    await instance.query("update campaign set state = 'paused'");
+    await one.visitor.post(`${at}/send`);
+    await instance.query(
+      `insert into reply (handle, letter_id, advocate_id, answers_id, direction, state, digest, content)
+       select lpad(to_hex(n), 20, '0'), letter_id, advocate_id, answers_id, direction, state, int4send(n), content
+       from reply, generate_series(1, 300) as n where state = 'waiting'`,
+    );
+    await one.brandWrites({ text: 'And another thing.' });
+    await one.forwards(2);
+    await instance.query("delete from reply where state = 'waiting'");
+    await instance.query("update campaign set state = 'open'");
   });
 });
 

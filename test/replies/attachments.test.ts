@@ -71,7 +71,8 @@ describe('what is attached to an answer', () => {
 
   it('stays behind when a program could run it or it could tell who opened it, and is listed', async () => {
     const one = await correspond(instance, smtp);
-    const names = 'page.html letter.docx picture.svg run.exe notes.pdf.js none mail.eml any.constructor'.split(' ');
+    const names =
+      'page.html letter.docx picture.svg run.exe notes.pdf.js none mail.eml any.constructor'.split(' ');
     await one.brandWrites(mailWith(names.map((name) => part(name, 'application/pdf', pdf))));
     const [reply] = await one.replies('accepted');
     for (const name of names) expect(reply?.words).toContain(`${name} 1 kB · not sent on`);

@@ -52,6 +52,8 @@ async function age({ messageId }: Correspondence, days: number): Promise<void> {
   ]);
 }
 
+const named = (name: string) => `Content-Disposition: attachment; filename="${name}"`;
+
 describe('an answer to a letter', () => {
   it('goes with its reader: erasing takes both sides of it, and closes its addresses', async () => {
     const one = await correspond(instance, smtp);
@@ -135,6 +137,26 @@ describe('an answer to a letter', () => {
     );
     await one.replies('accepted');
     expect(await one.forwards(1)).toHaveLength(1);
+  });
+
+  it('goes no more when a second worker died of it, and nothing of its attachments is kept', async () => {
+    const one = await correspond(instance, smtp);
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to.includes(one.address) ? { reply: '450 4.2.0 later' } : undefined,
+    );
+    const text = ['--b', '', 'See what is attached.', '--b', named('plan.txt'), '', 'A plan.', '--b--'];
+    await one.brandWrites({
+      headers: ['MIME-Version: 1.0', 'Content-Type: multipart/mixed; boundary="b"'],
+      text: text.join('\r\n'),
+    });
+    const put = "from reply where tries = 1 and state = 'waiting' and cargo is not null";
+    await until(async () => (await instance.query(`select ${put}`)).length, 'a try', 60_000);
+    await instance.query(
+      "update reply set state = 'sending', state_at = now() - interval '16 minutes', unclear = 1 where tries = 1",
+    );
+    await one.replies('unknown');
+    expect(await instance.query('select 1 from reply where cargo is not null')).toEqual([]);
+    smtp.script(undefined);
   });
 
   it('and what its reader answers goes once only: of one that a worker took along it is said that nobody knows', async () => {
