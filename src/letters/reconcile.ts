@@ -5,7 +5,7 @@ import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
 import { moveLetters, putBack } from './move.ts';
 import { takeBackAgain } from './take-back-again.ts';
-import { type Evidence, resolveUnknown } from './unknown-letters.ts';
+import { countUnknown, type Evidence, resolveUnknown } from './unknown-letters.ts';
 
 /**
  * What becomes of the letters of a restored database, letter by letter (docs/decisions/0016). Old are those of
@@ -77,6 +77,7 @@ const dropping = (which: string) => `
     select id from advocate
     where confirmed_at is null and created_at < (select held_since from instance where one) and ${which}
     limit 500
+    for update -- whoever confirms at this moment has no draft any more
   ),
   ${moveLetters('expire', {
     name: 'expired',
@@ -111,6 +112,7 @@ export type Known = {
 
 export type Reconciled = {
   accepted: number;
+  /** All letters that are unknown now. */
   unknown: number;
   /** Old letters that go on waiting, and drafts that were dropped. */
   waiting: number;
@@ -142,7 +144,6 @@ export async function reconcileLetters(
   const takenBack = await takeBackAgain(parts, dataDir);
 
   let found = 0;
-  let doubted = 0;
   let dropped = 0;
   for (let from = 0; from < accepted.length; from += atOnce) {
     const some = accepted.slice(from, from + atOnce);
@@ -152,17 +153,19 @@ export async function reconcileLetters(
     for (const person of people) await confirmLetters(database, vault, [openTokens(vault, person).confirm]);
     await alone(async (transaction) => {
       dropped += (await transaction.row(dropSome, [ids]))?.n ?? 0;
-      doubted += (await transaction.row(doubtSome, [ids]))?.n ?? 0;
+      await transaction.rows(doubtSome, [ids]);
       found += (await resolveUnknown(transaction, some)).accepted;
     });
   }
   if (!complete) {
     await database.rows(doubtAnswers, [null]);
-    doubted += await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
+    // in this order, since drafts can be confirmed until they are dropped, and are letters that wait then
     dropped += await untilNone(() => alone((transaction) => transaction.row(dropDrafts)));
+    await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
   }
   const { waiting } = await surveyLetters(database);
-  return { accepted: found, unknown: Math.max(0, doubted - found), waiting, dropped, ...takenBack };
+  const unknown = await countUnknown(database);
+  return { accepted: found, unknown, waiting, dropped, ...takenBack };
 }
 
 async function untilNone(round: () => Promise<{ n: number } | undefined>): Promise<number> {

@@ -16,15 +16,21 @@ export type Evidence = Named & {
   response?: string;
 };
 
-// No index stands on the state (docs/decisions/0002): this reads all letters, and is asked by people only.
-const list = statement<{ id: LetterId; message_id: string; since: Date }>(`
-  select id::text, message_id, state_at as since from letter
-  where state = 'unknown' and message_id is not null
-  order by id`);
+// No index stands on the state (docs/decisions/0002): these read all letters, and are asked by people only.
+const areUnknown = "state = 'unknown' and message_id is not null";
+const list = statement<{ id: LetterId; message_id: string; since: Date }>(
+  `select id::text, message_id, state_at as since from letter where ${areUnknown} order by id`,
+);
+const count = statement<{ n: number }>(`select count(*)::int as n from letter where ${areUnknown}`);
 
 /** Oldest first. */
 export async function listUnknown(db: Queryable) {
   return db.rows(list);
+}
+
+/** How many there are. */
+export async function countUnknown(db: Queryable): Promise<number> {
+  return (await db.row(count))?.n ?? 0;
 }
 
 const of = (column: string) =>

@@ -5,11 +5,13 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
 import { unknown } from '../../src/commands/unknown.ts';
 import { startHold } from '../../src/hold/hold.ts';
+import { confirmLetters } from '../../src/letters/confirm-letters.ts';
 import { reconcileLetters } from '../../src/letters/reconcile.ts';
-import { lettersOn, timelineOn } from '../support/advocate.ts';
+import { lettersOn, timelineOn, until } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
+  gate,
   messageIdOf,
   stateCounts,
   statesOf,
@@ -70,6 +72,7 @@ describe('reconciling', () => {
     const [sending = '', accepted = ''] = await messageIds(writer);
     const ran = await run('--accepted', await list([accepted]), '--yes');
     expect(ran.out).toContain('Found to have been accepted: 1 letter.');
+    expect(ran.out).toContain('Unknown, and not sent again by themselves (npm run unknown): 2 letters.');
     expect(await stateCounts(instance)).toEqual({ unknown: 2, accepted: 1 });
     const { out } = await runHere(instance, unknown);
     expect(out).toContain(`<${sending}>`);
@@ -141,6 +144,32 @@ describe('reconciling', () => {
     await hold();
     await run('--accepted', await list([sent]), '--complete', '--yes');
     expect((await instance.visitor().get(`/confirm/${draft.confirm}`)).status).toBe(404);
+  });
+
+  it('makes unknown what somebody confirms while the drafts are being dropped, and drops no page of theirs', async () => {
+    const [late] = (await writeMany(instance, { people: 1, brands: ['hm'], confirmed: false })) as [Writer];
+    await hold();
+    const { database, vault } = instance.context;
+    const done = gate();
+    const confirming = database.transaction(async (transaction) => {
+      await confirmLetters(transaction, vault, [late.confirm]);
+      await done.opened;
+    });
+    const ran = run('--unknown', '--yes');
+    await until(
+      async () =>
+        (
+          await instance.query(
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
+          )
+        ).length,
+      'somebody who waits for it',
+      30_000,
+    );
+    done.open();
+    await confirming;
+    expect((await ran).out).toContain('dropped: 0 submissions');
+    expect(await statesOf(instance, late)).toEqual({ hm: 'unknown' });
   });
 
   it('keeps drafts when nothing was sent, and they can be confirmed', async () => {
