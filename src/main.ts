@@ -113,7 +113,10 @@ async function stop(running: Running[], context: Context, log: Logger): Promise<
     log.error('stopping took too long and is forced; letters in flight become unknown');
     void context.close().finally(() => process.exit(1));
   }, patience);
-  for (const role of running.reverse()) await role.close();
+  for (const role of running.reverse()) {
+    // the others have to end nevertheless, and the embedded database above all
+    await role.close().catch((error) => log.error({ err: error }, 'a role did not end in order'));
+  }
   await context.close();
   clearTimeout(force);
 }

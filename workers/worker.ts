@@ -25,8 +25,10 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const mark = await openMark(context, config.dataDir);
   await returnOutOfHours(database); // jobs may come before the first sweep
   const workerId = await enlistWorker(database);
+  // where the database is away, it is silent from now on, and others forget it for that
+  const retire = () => retireWorker(database, workerId).catch(() => {});
   const queues = await openQueues({ redisUrl: config.redisUrl, databaseUrl }, log).catch(async (error) => {
-    await retireWorker(database, workerId).catch(() => {}); // it is silent, and so it will be forgotten
+    await retire();
     throw error;
   });
   const stopping = new AbortController();
@@ -63,7 +65,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
       await Promise.all([bundles.close(), notices.close(), replies.close()]);
       await mailer.close();
       await mark.close();
-      await retireWorker(database, workerId);
+      await retire();
       await queues.close();
       log.info({ worker: workerId }, 'the worker has stopped');
     },

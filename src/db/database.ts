@@ -119,11 +119,14 @@ function on(client: pg.Pool | pg.PoolClient): Queryable {
   };
 }
 
-/** Whether an error says that the connection or the server is gone, not that the statement was wrong. */
+/**
+ * Whether an error says that the connection or the server is gone, not that the statement was wrong. 25P03: a transaction
+ * that said nothing for too long has lost its own, as after a machine was asleep.
+ */
 export function isConnectionLoss(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
-    /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0)/.test(code ?? '') ||
+    /^(ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|08|57P0|25P03)/.test(code ?? '') ||
     (code === 'ENOENT' && (error as { syscall?: string }).syscall === 'connect') || // a Unix socket
     /Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
       message ?? '',

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { campaignPath } from '../support/advocate.ts';
+import { layCableTo } from '../support/cable.ts';
+import { cloneDatabase } from '../support/database.ts';
 import { belongingsOf } from '../support/left-behind.ts';
 import { launch, launchNpm, type Program, whenReady } from '../support/program.ts';
 import { describeOnRedis } from '../support/queues.ts';
@@ -53,6 +55,19 @@ describe('the program', () => {
     const page = await new Visitor(program.url).get(campaignPath); // its connection is kept alive
     expect(page.status).toBe(200);
     await expectItEnds(() => program.child.kill(signal));
+  });
+
+  it('ends in order while its database is away', async () => {
+    const database = await cloneDatabase();
+    const cable = await layCableTo(database.url);
+    const APP_KEY = `1:${Buffer.alloc(32, 1).toString('base64')}`;
+    program = await whenReady(launch({ ...env(), DATABASE_URL: cable.url, APP_KEY }));
+    await cable.cut();
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toEqual({ code: 0, signal: null });
+    expect(program.out()).toMatch(/Outspoken is stopping: .*\nOutspoken has stopped\.\n$/);
+    expect(program.err()).not.toMatch(/"level":[56]0/);
+    await database.drop();
   });
 
   const full = '/dev/full'; // every write to it fails, as on a full disk, and to a terminal that was closed

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { openDatabase, statement } from '../../src/db/database.ts';
+import { persist } from '../../src/db/persist.ts';
+import { type Cable, layCableTo } from '../support/cable.ts';
+import { cloneDatabase } from '../support/database.ts';
+
+let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+let cable: Cable & { url: string };
+beforeEach(async () => {
+  clone = await cloneDatabase();
+  cable = await layCableTo(clone.url); // over TCP the server's last words arrive
+});
+afterEach(async () => {
+  await cable.close();
+  await clone.drop();
+});
+
+const loseItSoon = statement("select set_config('idle_in_transaction_session_timeout', '50ms', true)");
+const work = statement<{ n: number }>('select 1 as n');
+
+/** As a machine that is put to sleep: nothing runs, and the server goes on. */
+const sleep = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+
+it('a transaction that the server gave up while we slept is done once more', async () => {
+  const database = openDatabase(cable.url);
+  let tries = 0;
+  const done = persist(
+    () =>
+      database.transaction(async (transaction) => {
+        tries += 1;
+        if (tries === 1) {
+          await transaction.rows(loseItSoon);
+          sleep();
+        }
+        return transaction.row(work);
+      }),
+    () => {},
+  );
+  expect(await done).toEqual({ n: 1 });
+  expect(tries).toBe(2);
+  await database.close();
+});
