@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Queryable } from '../db/database.ts';
 import { codeOf, ExpectedError } from '../expected.ts';
 import type { Logger } from '../log.ts';
+import { syncFolder } from '../whole-file.ts';
 import { openHighWater } from './high-water.ts';
 import { raiseMark, readStanding } from './hold.ts';
 
@@ -13,7 +14,7 @@ import { raiseMark, readStanding } from './hold.ts';
  */
 export type TakenBack = {
   /** Before it is done. Never fails: who wants to be erased is erased, though a backup may bring them back. */
-  note(what: What, name: Buffer | string): Promise<void>;
+  note(what: What, names: readonly (Buffer | string)[]): Promise<void>;
   /** After it was done: raises the mark, since a database that knows nothing of it is old. Never fails. */
   raise(): Promise<void>;
   /** Drops notes that are older than any backup should be, also where nobody takes anything back any more. Never fails. */
@@ -31,16 +32,18 @@ export function openTakenBack(db: Queryable, dataDir: string, log: Logger): Take
   const folder = folderOf(dataDir);
   const highWater = openHighWater(dataDir);
   return {
-    async note(what, name) {
+    async note(what, names) {
+      if (names.length === 0) return;
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         const file = await open(join(folder, dayOf(new Date())), 'a', 0o600);
         try {
-          await file.write(`${what} ${createHash('sha256').update(name).digest('hex')}\n`);
+          await file.write(names.map((name) => `${what} ${hash('sha256', name, 'hex')}\n`).join(''));
           await file.sync();
         } finally {
           await file.close();
         }
+        await syncFolder(folder);
         await dropOld(folder);
       } catch (error) {
         log.error({ err: error }, 'what somebody took back could not be noted outside the database');

@@ -5,6 +5,7 @@ import { openAddress, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
+import { betweenReleases } from './release-letters.ts';
 import { stripOrphans } from './retention.ts';
 
 type Row = Sealed & {
@@ -26,10 +27,6 @@ const find = (which: string) => `
 
 const findByReceipt = statement<Row>(find('receipt_hash = $1'));
 const findById = statement<Row>(find('advocate.id = $1'));
-
-// Releasing locks letters in another order than cancelling does, so that each could wait for the other for ever.
-// It never waits for this lock; it comes back later.
-const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outspoken release'))");
 
 // Rows that are being claimed at this moment are waited for; what turns out to be on its way stays as it is.
 const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
@@ -70,12 +67,14 @@ export async function cancelLetters(
   token: string,
   handle?: string,
 ): Promise<number | undefined> {
-  const cancelled = await parts.database.transaction(async (transaction) => {
-    await transaction.rows(keepFromReleasing);
+  const cancelled = await betweenReleases(parts.database, async (transaction) => {
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
-    const taken = advocate && (await cancelWaiting(parts, transaction, advocate, handle));
-    for (const { message_id } of taken ?? []) await parts.takenBack.note('cancelled', message_id);
-    return taken?.length;
+    if (!advocate) return undefined;
+    const ids = (await cancelWaiting(parts, transaction, advocate, handle)).map(
+      ({ message_id }) => message_id,
+    );
+    await parts.takenBack.note('cancelled', ids);
+    return ids.length;
   });
   if (cancelled) await parts.takenBack.raise();
   return cancelled;
@@ -89,11 +88,10 @@ export async function cancelLetters(
  * @returns false when the token is not known
  */
 export async function eraseAdvocate(parts: Parts, token: string): Promise<boolean> {
-  const erased = await parts.database.transaction(async (transaction) => {
-    await transaction.rows(keepFromReleasing);
+  const erased = await betweenReleases(parts.database, async (transaction) => {
     const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
     if (!advocate) return false;
-    await parts.takenBack.note('erased', advocate.submission);
+    await parts.takenBack.note('erased', [advocate.submission]);
     await forget(parts, transaction, advocate);
     return true;
   });
@@ -103,8 +101,7 @@ export async function eraseAdvocate(parts: Parts, token: string): Promise<boolea
 
 /** Forgets a person once more who is back from an old backup. */
 export async function eraseAgain(parts: Core, advocateId: string): Promise<void> {
-  await parts.database.transaction(async (transaction) => {
-    await transaction.rows(keepFromReleasing);
+  await betweenReleases(parts.database, async (transaction) => {
     const advocate = await transaction.row(findById, [advocateId]);
     if (advocate) await forget(parts, transaction, advocate);
   });
@@ -112,8 +109,7 @@ export async function eraseAgain(parts: Core, advocateId: string): Promise<void>
 
 /** Cancels a letter once more that is back from an old backup. */
 export async function cancelAgain(parts: Core, advocateId: string, handle: string): Promise<void> {
-  await parts.database.transaction(async (transaction) => {
-    await transaction.rows(keepFromReleasing);
+  await betweenReleases(parts.database, async (transaction) => {
     const advocate = await transaction.row(findById, [advocateId]);
     if (advocate) await cancelWaiting(parts, transaction, advocate, handle);
   });

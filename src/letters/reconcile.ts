@@ -4,6 +4,8 @@ import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
 import { moveLetters, putBack } from './move.ts';
+import { betweenReleases } from './release-letters.ts';
+import { untilNone } from './retention.ts';
 import { takeBackAgain } from './take-back-again.ts';
 import { countUnknown, type Evidence, resolveUnknown } from './unknown-letters.ts';
 
@@ -40,8 +42,6 @@ export async function surveyLetters(db: Queryable): Promise<Survey> {
   if (!survey) throw new Error('the letters could not be counted');
   return survey;
 }
-
-const keepFromReleasing = statement("select pg_advisory_xact_lock(hashtext('outspoken release'))");
 
 // Bundles of workers that are gone. What was claimed in them had left, as far as we know.
 const emptyBundles = statement(`
@@ -135,12 +135,7 @@ export async function reconcileLetters(
   { accepted, complete }: Known,
 ): Promise<Reconciled> {
   const { database, vault } = parts;
-  const alone = <Result>(work: (transaction: Queryable) => Promise<Result>) =>
-    database.transaction(async (transaction) => {
-      await transaction.rows(keepFromReleasing);
-      return work(transaction);
-    });
-  await alone((transaction) => transaction.rows(emptyBundles));
+  await betweenReleases(database, (transaction) => transaction.rows(emptyBundles));
   const takenBack = await takeBackAgain(parts, dataDir);
 
   let found = 0;
@@ -151,7 +146,7 @@ export async function reconcileLetters(
     await database.rows(doubtAnswers, [ids.map(handleOf)]); // that log has them, whether it is complete or not
     const people = await database.rows(confirmedSince, [ids]);
     for (const person of people) await confirmLetters(database, vault, [openTokens(vault, person).confirm]);
-    await alone(async (transaction) => {
+    await betweenReleases(database, async (transaction) => {
       dropped += (await transaction.row(dropSome, [ids]))?.n ?? 0;
       await transaction.rows(doubtSome, [ids]);
       found += (await resolveUnknown(transaction, some)).accepted;
@@ -160,19 +155,10 @@ export async function reconcileLetters(
   if (!complete) {
     await database.rows(doubtAnswers, [null]);
     // in this order, since drafts can be confirmed until they are dropped, and are letters that wait then
-    dropped += await untilNone(() => alone((transaction) => transaction.row(dropDrafts)));
-    await untilNone(() => alone((transaction) => transaction.row(doubtAll)));
+    dropped += await untilNone(() => betweenReleases(database, (transaction) => transaction.row(dropDrafts)));
+    await untilNone(() => betweenReleases(database, (transaction) => transaction.row(doubtAll)));
   }
   const { waiting } = await surveyLetters(database);
   const unknown = await countUnknown(database);
   return { accepted: found, unknown, waiting, dropped, ...takenBack };
-}
-
-async function untilNone(round: () => Promise<{ n: number } | undefined>): Promise<number> {
-  let total = 0;
-  for (;;) {
-    const n = (await round())?.n ?? 0;
-    if (n === 0) return total;
-    total += n;
-  }
 }

@@ -13,11 +13,29 @@ const bundlesAtOnce = 40;
 
 export type Bundle = { id: string; size: number };
 
+const lock = "hashtext('outspoken release')";
+
 // Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later. On hold,
 // nothing is released, and nothing given up either.
 const onlyRelease = statement<{ free: boolean }>(
-  `select ${going} and pg_try_advisory_xact_lock(hashtext('outspoken release')) as free`,
+  `select ${going} and pg_try_advisory_xact_lock(${lock}) as free`,
 );
+
+const waitForRelease = statement(`select pg_advisory_xact_lock(${lock})`);
+
+/**
+ * Does something in a transaction of its own, during which no letter is released: releasing locks letters in an order of
+ * its own, so that it and what locks them in another one could wait for each other for ever. It never waits for this.
+ */
+export function betweenReleases<Result>(
+  database: Database,
+  work: (transaction: Queryable) => Promise<Result>,
+): Promise<Result> {
+  return database.transaction(async (transaction) => {
+    await transaction.rows(waitForRelease);
+    return work(transaction);
+  });
+}
 
 // A letter that was tried goes before all that were not, since its days are counted and theirs have not begun.
 // So it is also the first to be a probe, and a host that wants to see a letter twice does.

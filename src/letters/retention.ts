@@ -94,7 +94,8 @@ export async function stripOrphans(transaction: Queryable): Promise<{ n: number 
   return transaction.row(stripLetters);
 }
 
-async function untilNone(round: () => Promise<{ n: number } | undefined>): Promise<number> {
+/** Does a round again and again until one finds nothing; tells how many there were in all. */
+export async function untilNone(round: () => Promise<{ n: number } | undefined>): Promise<number> {
   let total = 0;
   for (;;) {
     const n = (await round())?.n ?? 0;

@@ -2,6 +2,7 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
+import { readTakenBack } from '../../src/hold/taken-back.ts';
 import { lettersOn } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
 import { beginHistory, type History } from '../support/history.ts';
@@ -73,6 +74,15 @@ describe('what people took back', () => {
     expect(text.match(/^cancelled/gm)).toHaveLength(1);
   });
 
+  it('is noted for each letter when somebody cancels all that wait', async () => {
+    const [all] = (await writeMany(instance, { people: 1, brands: ['nike', 'puma', 'adidas'] })) as [Writer];
+    await instance.visitor().post(`${all.receipt}/cancel`);
+    const { cancelled } = await readTakenBack(history.dataDir);
+    expect(new Set(cancelled).size).toBe(4);
+    await instance.visitor().post(`${all.receipt}/erase`);
+    expect((await readTakenBack(history.dataDir)).erased).toHaveLength(2);
+  });
+
   it('is forgotten after sixty days, also when nothing is taken back any more', async () => {
     const folder = join(history.dataDir, 'taken-back');
     const dayBefore = (n: number) =>
@@ -127,8 +137,8 @@ describe('a backup that differs only by what somebody took back', () => {
   });
 });
 
-/** Nothing waits any more: two of the erased person and one of the regretful one are cancelled. */
+/** Nothing waits any more: two of the erased person, one of the regretful one and three of one more are cancelled. */
 async function finalStates() {
   const counts = await stateCounts(instance);
-  return { accepted: Object.values(counts).reduce((sum, n) => sum + n, 0) - 3, cancelled: 3 };
+  return { accepted: Object.values(counts).reduce((sum, n) => sum + n, 0) - 6, cancelled: 6 };
 }

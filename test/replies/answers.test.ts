@@ -7,7 +7,7 @@ import { messageBeside, summaryOf } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { type Action, startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { fieldOf, unescapeHtml, wordsOf } from '../support/visitor.ts';
 
 let smtp: TestSmtp;
@@ -217,7 +217,7 @@ describe('an answer that an advocate writes on the private page', () => {
   it('has five days of its own when it goes again, however long ago it went first', async () => {
     const one = await answered();
     const { at } = await write(one, 'Thank you.');
-    const toBrand = (what: 'rcpt' | 'dot', reaction: object) =>
+    const toBrand = (what: 'rcpt' | 'dot', reaction: Action) =>
       smtp.script((moment, { to }) =>
         moment === what && to.includes('human-rights@hm.example') ? reaction : undefined,
       );
