@@ -10,7 +10,7 @@ import { keyedHash, type Vault } from '../people/vault.ts';
 
 const day = 24 * 60 * 60 * 1000;
 
-/** How long a Return-Path is good for: five days of tries, and time for late reports. */
+/** How long a Return-Path is good for, at least: five days of tries, and time for late reports. It ends at midnight (UTC). */
 const returnPathDays = 45;
 
 /**
@@ -88,7 +88,7 @@ const letters: Kind = { letter: 'b', signs: 'return' };
 const replies: Kind = { letter: 'f', signs: 'return reply' };
 
 function expiringAlias(vault: Vault, { letter, signs }: Kind, handle: string, domain: string, now: Date) {
-  const expires = (Math.floor(now.getTime() / day) + returnPathDays).toString(36);
+  const expires = (Math.ceil(now.getTime() / day) + returnPathDays).toString(36);
   const signed = signature(vault.keyFor('alias'), `${signs} ${handle} ${expires}`);
   return `${letter}.${handle}.${expires}.${signed}@${domain}`;
 }

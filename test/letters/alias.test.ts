@@ -50,7 +50,7 @@ describe('a Return-Path', () => {
   });
 
   it('is good for as long as reports may come, and no longer', () => {
-    expect(read(path, new Date(now.getTime() + 44 * day))).toBe(handle);
+    expect(read(path, new Date(now.getTime() + 45 * day))).toBe(handle);
     expect(read(path, new Date(now.getTime() + 46 * day))).toBeUndefined();
   });
 
