@@ -2,7 +2,7 @@ import { type Queryable, statement } from '../db/database.ts';
 import { going } from '../hold/hold.ts';
 
 /** How long after the end of its window a campaign can still be given more time, in days. */
-export const closingDays = 1;
+const closingDays = 1;
 
 // A paused one stays as it is: a closed one sends what waits. On hold, its window may have been made longer since the backup.
 const close = statement<{ id: number }>(`

@@ -77,12 +77,12 @@ async function readParts(db: Database): Promise<Condition['parts']> {
   };
 }
 
-export function judgeSending({ hold }: Pick<Standing, 'hold'>): Part {
+function judgeSending({ hold }: Pick<Standing, 'hold'>): Part {
   if (!hold) return { status: 'ok' };
   return { status: 'hold', reason: `${reasons[hold.because]}. ${whatToDo}` };
 }
 
-export function judgeWorkers(reports: readonly WorkerReport[]): Part {
+function judgeWorkers(reports: readonly WorkerReport[]): Part {
   if (reports.length === 0) return degraded(['no worker is running: letters are stored, and wait']);
   return degraded([
     ...reports
@@ -101,7 +101,7 @@ export function judgeWorkers(reports: readonly WorkerReport[]): Part {
 }
 
 /** @param waiting how long a bundle has been lying about that nobody has taken, in seconds */
-export function judgeQueue(reports: readonly WorkerReport[], waiting: number): Part {
+function judgeQueue(reports: readonly WorkerReport[], waiting: number): Part {
   // while no relay is there, nobody takes them on purpose
   const idle =
     reports.length > 0 &&
@@ -116,7 +116,7 @@ export function judgeQueue(reports: readonly WorkerReport[], waiting: number): P
   ]);
 }
 
-export function judgeMail(reports: readonly WorkerReport[]): Part {
+function judgeMail(reports: readonly WorkerReport[]): Part {
   return degraded([
     ...reports
       .filter(({ relaysLostFor }) => relaysLostFor > silence)

@@ -6,7 +6,7 @@ import { takeProbe } from './receiver-store.ts';
 import { patience } from './retry.ts';
 
 /** How many letters one bundle holds at most. */
-export const bundleSize = 100;
+const bundleSize = 100;
 
 /** How many bundles may be on their way at once: enough to keep every worker busy, few enough to lose cheaply. */
 const bundlesAtOnce = 40;

@@ -1,11 +1,16 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import { finalStates, states } from './letter.ts';
 import { moveLetters } from './move.ts';
 
 /** How long an unconfirmed draft is kept, and how long everything personal after a letter's end; in days. */
 export const draftDays = 7;
 export const personalDays = 28;
 
-const underway = "('draft', 'held', 'ready', 'queued', 'sending', 'deferred')";
+/** SQL: states that something still comes of. Of an unknown letter it may never, so its writer is not kept for it. */
+const underway = `(${states
+  .filter((state) => state !== 'unknown' && !finalStates.includes(state))
+  .map((state) => `'${state}'`)
+  .join(', ')})`;
 
 const expireDrafts = statement<{ n: number }>(`
   with old as (
