@@ -4,7 +4,8 @@
  * statement and of its commit among all who came meanwhile.
  *
  * `run` answers one result per item, in order, and does all of its work or none. When it throws, each item is
- * tried alone, so that nobody fails for another's sake; it must be harmless to run an item twice.
+ * tried alone, so that nobody fails for another's sake, and all at a time, since against a database that says nothing
+ * each fails only after a while; it must be harmless to run an item twice.
  *
  * @param most items in one call at most
  */
@@ -22,7 +23,7 @@ export function gather<Item, Result>(
       for (const [n, { resolve }] of batch.entries()) resolve(results[n] as Result);
     } catch (error) {
       if (batch.length === 1) batch[0]?.reject(error);
-      else for (const one of batch) await settle([one]);
+      else await Promise.all(batch.map((one) => settle([one])));
     }
   }
   async function work(): Promise<void> {

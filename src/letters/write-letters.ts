@@ -57,7 +57,7 @@ export type Written = { submission: Submission; language: string };
  * everything is committed. Doing it twice is doing it once.
  *
  * @returns the tokens of each submission's pages; the visitor is shown the waiting one only
- * @throws when two of them come from the same mailbox: write one after the other (`gather` does)
+ * @throws when two of them come from the same mailbox: write each alone (`gather` does)
  */
 export async function writeLetters(db: Queryable, vault: Vault, all: Written[]): Promise<Tokens[]> {
   const people = all.map((written) => describePerson(vault, written));
