@@ -79,11 +79,11 @@ const url = (protocols: string[], example: string) =>
   });
 
 /** What a relay's URL may say after its question mark. */
-const relaySettings: Record<string, RegExp> = {
-  tls: /^(required|optional|off)$/,
-  weight: /^\d{1,4}$/,
-  connections: /^[1-9]\d{0,3}$/,
-};
+const relaySettings = new Map([
+  ['tls', /^(required|optional|off)$/],
+  ['weight', /^\d{1,4}$/],
+  ['connections', /^[1-9]\d{0,3}$/],
+]);
 
 const relays = z
   .string()
@@ -96,7 +96,7 @@ const relays = z
       text
         .split(/[\s,]+/)
         .flatMap((one) => [...new URL(one).searchParams])
-        .every(([name, value]) => relaySettings[name]?.test(value)),
+        .every(([name, value]) => relaySettings.get(name)?.test(value)),
     'may end in ?tls=required (the default outside this machine), ?tls=optional or ?tls=off, &weight=N and &connections=N',
   );
 

@@ -154,6 +154,7 @@ describe('a variable', () => {
     ['SMTP_URL', 'smtp://relay.example?tls=maybe', '?tls=required'],
     ['SMTP_URL', 'smtp://relay.example,relay.example', 'smtp://'],
     ['SMTP_URL', 'smtp://relay.example?weight=heavy', '&weight=N'],
+    ['SMTP_URL', 'smtp://relay.example?constructor=1', '&weight=N'],
     ['SMTP_URL', 'smtp://a.example, smtp://b.example?connections=0', '&connections=N'],
     ['SMTP_URL', 'smtp://relay.example?TLS=off', '?tls=required'],
     ['APP_KEY', Buffer.alloc(32).toString('base64'), 'VERSION:BASE64'],
