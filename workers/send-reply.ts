@@ -8,21 +8,11 @@ export const repliesAtOnce = 2;
 /** Takes replies from the queue and passes them on. */
 export function startSendingReplies(context: Context, queue: JobQueue, mailer: Mailer) {
   const { database, vault, wordings, locales, log, config, site } = context;
-  return queue.work(
-    (id) =>
-      sendReply(
-        {
-          database,
-          vault,
-          wordings,
-          locales,
-          mailer,
-          log,
-          mailDomain: config.mailDomain,
-          publicUrl: site.url,
-        },
-        id,
-      ),
-    repliesAtOnce,
-  );
+  return queue.work(async (id) => {
+    if (mailer.isAway()) return; // it is due, so the release brings it again
+    await sendReply(
+      { database, vault, wordings, locales, mailer, log, mailDomain: config.mailDomain, publicUrl: site.url },
+      id,
+    );
+  }, repliesAtOnce);
 }

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { liftHold, startHold } from '../../src/hold/hold.ts';
+import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture, sendLetter } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -165,6 +167,25 @@ describe('a mailbox that does not take what is passed on', () => {
     smtp.script(undefined);
     expect(reply?.words).toContain('Your mailbox’s server did not take it');
     expect((await one.page()).html).not.toContain(one.address);
+  });
+
+  it('waits untried while no relay takes anything, and goes as soon as one does', async () => {
+    const one = await correspond(instance, smtp);
+    const { database } = instance.context;
+    await startHold(database, 'asked'); // so that all are due at the same moment
+    await Promise.all(Array.from({ length: caps.forwardsPerDay }, () => one.brandWrites()));
+    let lulls = 0;
+    let last = Number.POSITIVE_INFINITY;
+    smtp.script((moment) => {
+      if (moment !== 'connect') return moment === 'mail' ? { cut: 'rst' } : undefined;
+      if (Date.now() - last > 500) lulls += 1;
+      last = Date.now();
+      return { cut: 'rst' };
+    });
+    await liftHold(database, 0);
+    await until(async () => lulls > 0, 'a relay that is tried again', 60_000);
+    smtp.script(undefined);
+    await one.forwards(1);
   });
 
   it('and never says whether it took it gets it twice, and not for five days', async () => {
