@@ -1,4 +1,6 @@
+import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { openStream, type Stream } from '../support/stream.ts';
@@ -133,6 +135,45 @@ describe('an open receipt', () => {
     expect((await listen(theirs)).status).toBe(200);
     all.find(({ status }) => status === 200)?.close();
     await until(async () => (await listen(mine)).status === 200, 'a place that is free again');
+  });
+
+  it('keeps no place for somebody who left while it was being opened', async () => {
+    await hold('hm');
+    const receipt = await writeAndConfirm(instance, instance.visitor(), { email: 'hasty@mail.example' });
+    const locker = new pg.Client({ connectionString: instance.context.databaseUrl });
+    await locker.connect();
+    await locker.query('begin; lock table advocate in access exclusive mode');
+    const leaving = new AbortController();
+    const left = Array.from({ length: 5 }, () =>
+      fetch(`${instance.url}${receipt}/events`, { signal: leaving.signal }).catch(() => 'left'),
+    );
+    const waiting = `select 1 from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock' and query like '%receipt%'`;
+    await until(async () => (await instance.query(waiting)).length >= left.length, 'their questions');
+    leaving.abort();
+    expect(await Promise.all(left)).toEqual(Array(5).fill('left'));
+    expect((await instance.visitor().get('/healthz')).status).toBe(200); // by now, the server knows it, too
+    await locker.query('rollback');
+    await locker.end();
+    const all = await Promise.all(Array.from({ length: 20 }, () => listen(receipt)));
+    expect(all.map(({ status }) => status)).toEqual(Array(20).fill(200));
+  });
+
+  it('is not opened by a question that wants its headers only', async () => {
+    await hold('hm');
+    const receipt = await writeAndConfirm(instance, instance.visitor(), { email: 'header@mail.example' });
+    const line = connect(Number(new URL(instance.url).port), '127.0.0.1');
+    let heard = '';
+    line.setEncoding('utf8').on('data', (text) => {
+      heard += text;
+    });
+    const ask = (what: string) => line.write(`${what} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+    ask(`HEAD ${receipt}/events`);
+    await until(async () => heard.includes('\r\n\r\n'), 'the headers');
+    ask('GET /healthz');
+    await until(async () => heard.includes('{"status":"ok"}'), 'an answer on the same line');
+    line.destroy();
+    expect(heard).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   it('is told no more for a token that does not exist', async () => {

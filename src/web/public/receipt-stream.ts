@@ -78,6 +78,7 @@ export function createReceiptStream(context: Context, pages: Pages) {
   const open: RequestHandler = async (request, response) => {
     const token = String(request.params.token);
     const receipt = await readReceipt(database, token, config.mailDomain);
+    if (response.closed) return; // whoever left meanwhile says so no more, and would keep their place for ever
     // 204 tells the browser not to connect again (HTML, server-sent events); the page's script asks later
     if (receipt && isFull(receipt.advocateId)) return void response.status(204).end();
     const locale: Locale = pages.locale(request);
@@ -85,6 +86,7 @@ export function createReceiptStream(context: Context, pages: Pages) {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'X-Accel-Buffering': 'no',
     });
+    if (request.method === 'HEAD') return void response.end();
     response.flushHeaders();
     // erased while its line was broken: the page that still shows the letters is told, and does not keep them
     if (!receipt) {
