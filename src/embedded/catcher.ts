@@ -16,7 +16,8 @@ export type Catcher = {
 
 /** The newest so many are kept. */
 const keep = 2000;
-const largest = 1024 * 1024;
+/** Room for the largest mail of ours, a brand's answer with its attachments. */
+const largest = 8 * 1024 * 1024;
 
 /**
  * Starts an SMTP server on a free loopback port. Messages lie in `folder` as `<id>.eml`, and are still there

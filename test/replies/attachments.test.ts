@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { attachmentLimits, sortAttachments } from '../../src/replies/attachments.ts';
+import { mailFor } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { correspond } from '../support/replies.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -127,6 +128,24 @@ describe('what is attached to an answer', () => {
     expect(rows[0]?.cargo.toString('latin1')).not.toContain('Flimquarton');
     expect(wordsOf(await one.page())).toContain('more.txt 1 kB · not sent on');
     smtp.script(undefined);
+  });
+});
+
+describe('where the mail catcher takes all mail', () => {
+  it('it takes as much as is passed on at all', async () => {
+    const trial = await startInstance({ roles: ['web', 'worker', 'inbound'] });
+    try {
+      const one = await correspond(trial, smtp);
+      const each = Buffer.alloc(attachmentLimits.total / 2, 'x');
+      await one.brandWrites(
+        mailWith(['one.pdf', 'two.pdf'].map((name) => part(name, 'application/pdf', each))),
+      );
+      await one.replies('accepted');
+      const forward = (await mailFor(trial, one.address)).at(-1);
+      expect(forward?.attachments.map(({ size }) => size)).toEqual([each.length, each.length]);
+    } finally {
+      await trial.close();
+    }
   });
 });
 
