@@ -1,7 +1,7 @@
 import { addAbortSignal } from 'node:stream';
 import { readConfig } from '../config.ts';
 import { createContext } from '../context.ts';
-import { findRunningPostgres } from '../embedded/postgres.ts';
+import { findRunningPostgres } from '../embedded/orphan.ts';
 import { ExpectedError } from '../expected.ts';
 import { createLog } from '../log.ts';
 import { backup } from './backup.ts';

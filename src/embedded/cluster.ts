@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
 import { readOrMake } from '../whole-file.ts';
 
@@ -124,12 +124,14 @@ export function cannotRun(program: string, error: unknown): ExpectedError {
 /** The longest path of a socket, in bytes (unix(7)). What becomes of a longer one is another thing in each version of Node. */
 const longestSocket = 107;
 
+const socketFolderName = 'outspoken-pg-';
+
 /**
  * A folder for the server's socket, which only its user may enter. It is not in the data folder, whose path may be too
  * long for a socket.
  */
 export async function makeSocketFolder(owner: Owner): Promise<string> {
-  const begin = join(tmpdir(), 'outspoken-pg-');
+  const begin = join(tmpdir(), socketFolderName);
   if (Buffer.byteLength(`${begin}XXXXXX/.s.PGSQL.5432`) > longestSocket)
     throw noSocket('its name is too long');
   try {
@@ -139,6 +141,11 @@ export async function makeSocketFolder(owner: Owner): Promise<string> {
   } catch (error) {
     throw noSocket(codeOf(error));
   }
+}
+
+/** Whether a folder has a name that `makeSocketFolder` gives. */
+export function isSocketFolder(folder: string): boolean {
+  return basename(folder).startsWith(socketFolderName);
 }
 
 /** For temporary files is a folder that will not do. */

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { codeOf, ExpectedError } from '../expected.ts';
@@ -16,6 +16,8 @@ import {
   readOrMakePassword,
   serverEnvironment,
 } from './cluster.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { endOrphan, instanceLock, urlOf } from './orphan.ts';
 import { inUse, startFailed, wrongPassword } from './start-failed.ts';
 
 export type EmbeddedPostgres = {
@@ -25,9 +27,6 @@ export type EmbeddedPostgres = {
   lost: Promise<void>;
   close(): Promise<void>;
 };
-
-/** The advisory lock that the process which owns a data folder holds for as long as it lives. */
-const instanceLock = 0x6f757473;
 
 /**
  * A PostgreSQL 18 server of our own under `folder`. It listens on a Unix socket in a folder that only its
@@ -43,6 +42,7 @@ export async function startPostgres(folder: string, onRecovery = () => {}): Prom
   const programs = await findPrograms();
   const owner = await ownerOfServer();
   const dataFolder = join(folder, 'postgres');
+  await removeLeftovers(folder);
   const password = await readOrMakePassword(join(folder, 'postgres-password'));
   await createCluster(programs, owner, folder, dataFolder, password);
   await endOrphan(dataFolder, password);
@@ -88,66 +88,6 @@ export async function startPostgres(folder: string, onRecovery = () => {}): Prom
 /** `databaseOf(url, name)` is another database of the same server. */
 export function databaseOf(url: string, name: string): string {
   return url.replace('/postgres?', `/${name}?`);
-}
-
-function urlOf(socketFolder: string, password: string): string {
-  return `postgres://outspoken:${password}@/postgres?host=${encodeURIComponent(socketFolder)}`;
-}
-
-/**
- * A server whose owner was killed goes on alone, and nobody holds the instance lock: it is stopped, so that
- * this process can start its own. If somebody holds the lock, the folder is in use.
- */
-export async function endOrphan(dataFolder: string, password: string): Promise<void> {
-  const found = await findServer(dataFolder, password);
-  if (!found) return;
-  if (found.owned) throw inUse(dataFolder);
-  process.kill(found.pid, 'SIGINT');
-  for (let tries = 0; isAlive(found.pid) && tries < 200; tries += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  await rm(found.socketFolder, { recursive: true, force: true });
-}
-
-/** The server that another Outspoken runs on this folder at this moment, for working beside it; undefined: none. */
-export async function findRunningPostgres(folder: string): Promise<string | undefined> {
-  forgetOtherServers();
-  const password = await readFile(join(folder, 'postgres-password'), 'utf8').catch(() => undefined);
-  if (password === undefined) return undefined;
-  const found = await findServer(join(folder, 'postgres'), password);
-  return found?.owned ? urlOf(found.socketFolder, password) : undefined;
-}
-
-type Found = { pid: number; socketFolder: string /** Somebody holds the instance lock. */; owned: boolean };
-
-async function findServer(dataFolder: string, password: string): Promise<Found | undefined> {
-  const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
-  const [pid, , , , socketFolder] = lines.split('\n'); // PostgreSQL, miscadmin.h: LOCK_FILE_LINE_SOCKET_DIR
-  if (!pid || !socketFolder || !isAlive(Number(pid))) return undefined;
-  const client = new pg.Client({
-    connectionString: urlOf(socketFolder, password),
-    connectionTimeoutMillis: 5000,
-    query_timeout: 5000,
-  });
-  client.on('error', () => {}); // the statement that is under way tells
-  try {
-    await client.connect();
-    const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
-    return { pid: Number(pid), socketFolder, owned: !rows[0].free };
-  } catch {
-    return undefined; // not a server of ours, or one that is just ending: the new server judges the pid file itself
-  } finally {
-    await client.end().catch(() => {});
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
-  }
 }
 
 function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socketFolder: string) {

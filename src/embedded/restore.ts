@@ -5,7 +5,9 @@ import { ExpectedError } from '../expected.ts';
 import { unpack } from './archive.ts';
 import type { About } from './backup.ts';
 import { ownerOfServer } from './cluster.ts';
-import { endOrphan, findRunningPostgres, startPostgres } from './postgres.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { endOrphan, findRunningPostgres } from './orphan.ts';
+import { startPostgres } from './postgres.ts';
 
 type Options = {
   /** A database that is there is moved aside. */
@@ -39,6 +41,7 @@ export async function restore(
     throw new ExpectedError(
       `There is a database in ${postgres}. With --replace it is moved aside, and the backup comes in its place.`,
     );
+  await removeLeftovers(dataDir);
   const staging = join(dataDir, `restoring-${process.pid}`);
   try {
     const about = await unpackInto(staging, file, interrupted);

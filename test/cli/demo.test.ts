@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { findRunningPostgres } from '../../src/embedded/postgres.ts';
+import { findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { lettersOn, until } from '../support/advocate.ts';
 import { type Belongings, belongingsOf } from '../support/left-behind.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { findRunningPostgres } from '../../src/embedded/postgres.ts';
+import { findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { projectRoot } from '../../src/root.ts';
 import { until } from '../support/advocate.ts';

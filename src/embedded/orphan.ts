@@ -1,0 +1,91 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { codeOf } from '../expected.ts';
+import { forgetOtherServers, isSocketFolder } from './cluster.ts';
+import { inUse } from './start-failed.ts';
+
+/** Embedded servers that others started: whose they are, and what becomes of those that are nobody's. */
+
+/** The advisory lock that the process which owns a data folder holds for as long as it lives. */
+export const instanceLock = 0x6f757473;
+
+export function urlOf(socketFolder: string, password: string): string {
+  return `postgres://outspoken:${password}@/postgres?host=${encodeURIComponent(socketFolder)}`;
+}
+
+/**
+ * A server whose owner was killed goes on alone, and nobody holds the instance lock: it is stopped, so that
+ * this process can start its own. If somebody holds the lock, the folder is in use. Of a server that was killed as
+ * well, the folder of its socket is left.
+ *
+ * @returns false: there is a process of which it cannot be told whether it is such a server
+ */
+export async function endOrphan(dataFolder: string, password: string): Promise<boolean> {
+  const written = await readPidFile(dataFolder);
+  if (!written) return true;
+  const { pid, socketFolder } = written;
+  if (isAlive(pid)) {
+    const found = await ask(written, password);
+    if (!found) return !isAlive(pid); // the new server judges the pid file itself
+    if (found.owned) throw inUse(dataFolder);
+    process.kill(pid, 'SIGINT');
+    for (let tries = 0; isAlive(pid) && tries < 200; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  if (isSocketFolder(socketFolder)) await rm(socketFolder, { recursive: true, force: true });
+  return !isAlive(pid);
+}
+
+/** The server that another Outspoken runs on this folder at this moment, for working beside it; undefined: none. */
+export async function findRunningPostgres(folder: string): Promise<string | undefined> {
+  forgetOtherServers();
+  const password = await readFile(join(folder, 'postgres-password'), 'utf8').catch(() => undefined);
+  if (password === undefined) return undefined;
+  const written = await readPidFile(join(folder, 'postgres'));
+  if (!written || !isAlive(written.pid)) return undefined;
+  const found = await ask(written, password);
+  return found?.owned ? urlOf(written.socketFolder, password) : undefined;
+}
+
+/** What a server, or one that was killed, wrote down of itself (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_SOCKET_DIR). */
+type Written = { pid: number; socketFolder: string };
+
+async function readPidFile(dataFolder: string): Promise<Written | undefined> {
+  const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
+  const [pid, , , , socketFolder] = lines.split('\n');
+  return pid && socketFolder ? { pid: Number(pid), socketFolder } : undefined;
+}
+
+/** `owned`: somebody holds the instance lock. Undefined: it is not a server of ours, or it has ended. */
+async function ask({ socketFolder }: Written, password: string): Promise<{ owned: boolean } | undefined> {
+  for (;;) {
+    const client = new pg.Client({
+      connectionString: urlOf(socketFolder, password),
+      connectionTimeoutMillis: 5000,
+      query_timeout: 5000,
+    });
+    client.on('error', () => {}); // the statement that is under way tells
+    try {
+      await client.connect();
+      const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
+      return { owned: !rows[0].free };
+    } catch (error) {
+      if (codeOf(error) !== '57P03') return undefined; // it is starting up, recovering or ending, and will say
+    } finally {
+      await client.end().catch(() => {});
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Whether there is a process with this id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) === 'EPERM';
+  }
+}

@@ -1,0 +1,95 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startPostgres } from '../../src/embedded/postgres.ts';
+import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
+import { until } from '../support/advocate.ts';
+import { runProgram } from '../support/commands.ts';
+import { belongingsOf } from '../support/left-behind.ts';
+import { launch, startProgram } from '../support/program.ts';
+
+let folder: string;
+let env: { PORT: string; DATA_DIR: string; LOG_LEVEL: string };
+beforeAll(async () => {
+  folder = await makeTemporaryFolder('leftovers');
+  env = { PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' };
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** The id of a process that was. */
+async function endedPid(): Promise<number> {
+  const child = spawn('true');
+  await new Promise((resolve) => child.once('exit', resolve));
+  return child.pid as number;
+}
+
+/** Puts into a data folder what a start, or a restore, with this id would have there. */
+async function leave(dataFolder: string, pid: number): Promise<string[]> {
+  const folders = [`postgres-new-${pid}`, `restoring-${pid}`];
+  const files = [`postgres-new-${pid}.password`, `app-key.part-${pid}`, `postgres-password.part-${pid}`];
+  for (const name of folders) {
+    await mkdir(join(dataFolder, name, 'base'), { recursive: true });
+    await writeFile(join(dataFolder, name, 'base/1'), 'x');
+  }
+  for (const name of files) await writeFile(join(dataFolder, name), 'x');
+  return [...folders, ...files];
+}
+
+/** Of the server on a data folder: its pid, and the folder of its socket (PostgreSQL, miscadmin.h). */
+async function serverOf(dataFolder: string): Promise<{ pid: number; sockets: string }> {
+  const lines = (await readFile(join(dataFolder, 'postgres/postmaster.pid'), 'utf8')).split('\n');
+  return { pid: Number(lines[0]), sockets: lines[4] ?? '' };
+}
+
+async function listens(dataFolder: string): Promise<boolean> {
+  const found = await serverOf(dataFolder).catch(() => undefined);
+  return found !== undefined && existsSync(join(found.sockets, '.s.PGSQL.5432'));
+}
+
+describe('a start', () => {
+  it('removes what those left in its data folder that were killed, and nothing of those that live', async () => {
+    const dead = await leave(env.DATA_DIR, await endedPid());
+    const living = await leave(env.DATA_DIR, process.pid);
+    const kept = ['postgres-new', 'restoring-soon', 'my app-key.part-1', 'postgres-before-1'];
+    for (const name of kept) await writeFile(join(env.DATA_DIR, name), 'x');
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    const left = await readdir(env.DATA_DIR);
+    expect(left).toEqual(expect.arrayContaining([...living, ...kept, 'postgres', 'app-key']));
+    expect(left.filter((name) => dead.includes(name))).toEqual([]);
+  });
+
+  it('takes what has its own id for that of an earlier one, as in a container, where all have the same', async () => {
+    const dataFolder = join(folder, 'container');
+    const left = await leave(dataFolder, process.pid);
+    await (await startPostgres(dataFolder)).close();
+    expect((await readdir(dataFolder)).filter((name) => left.includes(name))).toEqual([]);
+  });
+
+  it('removes the folder of the socket of a server that was killed with its owner', async () => {
+    const program = await startProgram(env);
+    const { pid, sockets } = await serverOf(env.DATA_DIR);
+    program.child.kill('SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await program.ended;
+    expect(existsSync(sockets)).toBe(true);
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    expect(existsSync(sockets)).toBe(false);
+  });
+
+  it('ends the server on which a restore that was killed tried out its backup', async () => {
+    const file = join(folder, 'backup');
+    expect(await runProgram(['backup', file], { env })).toMatchObject({ status: 0, err: '' });
+    const restore = launch(env, { script: 'src/commands/main', args: ['restore', file, '--replace'] });
+    const staged = join(env.DATA_DIR, `restoring-${restore.pid}`);
+    await until(async () => restore.isOver() || (await listens(staged)), 'a server on the backup', 60_000);
+    const belongings = await belongingsOf(staged, '');
+    restore.child.kill('SIGKILL');
+    expect(await restore.ended).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(await belongings.left()).toContain('the PostgreSQL server');
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    expect(await belongings.left()).toEqual([]);
+    expect(await readdir(env.DATA_DIR)).not.toContain(`restoring-${restore.pid}`);
+  });
+});
