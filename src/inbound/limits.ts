@@ -2,7 +2,7 @@ import type { Recipient } from './recipient.ts';
 
 /**
  * What one listener takes. Whoever is over a limit is told to come again later (4yz), so that honest mail only
- * waits. Addresses of computers are kept in memory for the window and nowhere else.
+ * waits. Addresses of computers are kept in memory, for the window and a minute more, and nowhere else.
  */
 export type InboundLimits = {
   /** Bytes of one message: an answer with its attachments, which grow by a third on the way. */
@@ -64,7 +64,9 @@ export function createRates(perMinute: InboundLimits['perMinute'], now: () => nu
     const started = Math.floor(now() / minute);
     if (started !== window) {
       window = started;
-      counts = new Map();
+      const counted = new Map<string, number>();
+      counts = counted;
+      setTimeout(() => counted.clear(), minute).unref(); // also when nobody comes any more
     }
     const key = `${what} ${network(client)}`;
     return [key, counts.get(key) ?? 0];

@@ -5,8 +5,8 @@ import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
 const minute = 60_000;
 
 /**
- * How many requests one address may make. Addresses are kept in memory for the window and nowhere else. Many
- * people can share one (a factory's network, Tor), so the limits stop machines, not crowds; the hard caps are
+ * How many requests one address may make. Addresses are kept in memory, for two windows at most, and nowhere else.
+ * Many people can share one (a factory's network, Tor), so the limits stop machines, not crowds; the hard caps are
  * in the database.
  */
 const allowed = {
