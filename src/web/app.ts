@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { looksLikeToken } from '../people/token.ts';
 import { readCookies } from './cookies.ts';
 import { createCsrf } from './csrf.ts';
-import { explain, lastResort, tooMany } from './faults.ts';
+import { countRefused, explain, lastResort, tooMany } from './faults.ts';
 import { assets, neverStored, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
 import { createPages, languageCookie } from './page.ts';
@@ -58,7 +58,8 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.get('/readyz', readiness(context));
   app.use(formsOnly, express.urlencoded({ extended: false, limit: largestForm, parameterLimit: 400 }));
   app.use(csrf.protect);
-  app.use(limit('pages', tooMany(pages))); // knows by now what was typed, and can give it back
+  const pagesLimit = limit('pages', tooMany(pages)); // knows by now what was typed, and can give it back
+  app.use(countRefused(pagesLimit), pagesLimit);
   app.use(chooseLanguage(context, secure));
   app.param('slug', (_request, _response, next, slug) =>
     next(looksLikeSlug(slug) ? undefined : new Refusal(404, 'notFound')),

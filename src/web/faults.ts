@@ -1,4 +1,4 @@
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Context } from '../context.ts';
 import { isPassing } from '../db/database.ts';
 import type { Pages } from './page.ts';
@@ -8,6 +8,17 @@ import { type Fault, Refusal } from './refusal.ts';
 export function tooMany(pages: Pages) {
   return (request: Request, response: Response, minutes: number) =>
     sendFault(pages, request, response, 429, 'tooMany', minutes);
+}
+
+/**
+ * What is refused before a limit counts towards it as well. Beyond it there is nothing to repeat: a form of another
+ * site must not become one that could be pressed here.
+ */
+export function countRefused(limited: RequestHandler): ErrorRequestHandler {
+  return (error, request, response, next) => {
+    request.body = undefined;
+    limited(request, response, () => next(error));
+  };
 }
 
 function sendFault(
@@ -28,6 +39,7 @@ function sendFault(
 
 /** What it takes to ask the same once more: neither a failure of ours nor a crowd costs anybody what they typed. */
 function repeat({ method, baseUrl, path, body }: Request) {
+  if (method === 'POST' && !body) return undefined;
   const fields = Object.entries((body ?? {}) as Record<string, string | string[]>)
     .filter(([name]) => name !== '_csrf')
     .flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));

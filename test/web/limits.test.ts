@@ -107,8 +107,34 @@ describe('too many pages from one connection', () => {
     const forged = await direct
       .visitor()
       .post(`${campaignPath}/letters`, letterFields(), { 'Sec-Fetch-Site': 'cross-site' });
-    expect(forged.status).toBe(403);
+    saysWhen(forged);
     expect(forged.html).not.toContain('<form');
+  });
+});
+
+describe('what is refused before anything reads it', () => {
+  it('counts as a page, and is no form that could be pressed', async () => {
+    const fresh = await startInstance({ roles: ['web'] });
+    try {
+      const visitor = fresh.visitor();
+      const refused = [
+        () => visitor.post(campaignPath, {}, { 'Sec-Fetch-Site': 'cross-site' }),
+        () => visitor.post(campaignPath, { words: 'x'.repeat(70_000) }),
+        () => visitor.post(campaignPath, {}, { 'Content-Type': 'text/plain' }),
+      ];
+      const statuses = async () =>
+        (await Promise.all(refused.map((ask) => ask()))).map(({ status }) => status);
+      expect(await statuses()).toEqual([403, 413, 415]);
+      let asked = 0;
+      const next = () => (refused[asked++ % refused.length] as (typeof refused)[0])();
+      const { page } = await untilTooMany(next, 900);
+      saysWhen(page);
+      expect(page.html).not.toContain('<form');
+      expect(await statuses()).toEqual([429, 429, 429]);
+      saysWhen(await visitor.get('/how'));
+    } finally {
+      await fresh.close();
+    }
   });
 });
 
