@@ -7,6 +7,7 @@ import { createCsrf } from './csrf.ts';
 import { countRefused, explain, lastResort, tooMany } from './faults.ts';
 import { assets, neverStored, securityHeaders } from './headers.ts';
 import { limit } from './limits.ts';
+import { onThisHost } from './on-this-host.ts';
 import { createPages, languageCookie } from './page.ts';
 import {
   draftAnswer,
@@ -156,7 +157,6 @@ function chooseLanguage({ locales }: Context, secure: boolean): RequestHandler {
         maxAge: 180 * 24 * 60 * 60 * 1000,
       });
     }
-    // a path that begins with two slashes (browsers take a backslash for one) would lead to another host
-    response.redirect(303, request.path.replace(/^[/\\]+/, '/'));
+    response.redirect(303, onThisHost(request.path));
   };
 }

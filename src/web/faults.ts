@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Context } from '../context.ts';
 import { isPassing } from '../db/database.ts';
+import { onThisHost } from './on-this-host.ts';
 import type { Pages } from './page.ts';
 import { type Fault, Refusal } from './refusal.ts';
 
@@ -43,7 +44,7 @@ function repeat({ method, baseUrl, path, body }: Request) {
   const fields = Object.entries((body ?? {}) as Record<string, string | string[]>)
     .filter(([name]) => name !== '_csrf')
     .flatMap(([name, values]) => [values].flat().map((value) => ({ name, value })));
-  return { action: baseUrl + path, posts: method === 'POST', fields };
+  return { action: onThisHost(baseUrl + path), posts: method === 'POST', fields };
 }
 
 /** Every failure becomes a page that says what happened and what to do; surprises are logged as well. */

@@ -103,6 +103,12 @@ describe('too many pages from one connection', () => {
     );
   });
 
+  it('do not lead to another host by the link that tries again', async () => {
+    const page = await direct.visitor().get(`${direct.url}//elsewhere.example/how`);
+    saysWhen(page);
+    expect(page.html).toContain('href="/elsewhere.example/how">Try again</a>');
+  });
+
   it('give another site no form that it could have pressed here', async () => {
     const forged = await direct
       .visitor()
