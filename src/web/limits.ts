@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { Request, RequestHandler, Response } from 'express';
-import { ipKeyGenerator, rateLimit } from 'express-rate-limit';
+import { ipKeyGenerator, type RateLimitInfo, rateLimit } from 'express-rate-limit';
 
 const minute = 60_000;
 
@@ -22,23 +22,29 @@ const allowed = {
 
 type TooMany = (request: Request, response: Response, minutes: number) => void | Promise<void>;
 
-/** Refuses with 429 and Retry-After (RFC 6585); `tooMany` writes the page. */
+/**
+ * Refuses with 429 and Retry-After (RFC 6585); `tooMany` writes the page. Nothing is told before that: how much of a limit
+ * is left would tell everybody on a network whether somebody else there writes letters at the moment.
+ */
 export function limit(kind: keyof typeof allowed, tooMany: TooMany): RequestHandler {
   const { requests, window } = allowed[kind];
   return rateLimit({
     windowMs: window,
     limit: requests,
-    standardHeaders: 'draft-8',
+    standardHeaders: false,
     legacyHeaders: false,
-    identifier: kind,
     keyGenerator: visitorOf,
     validate: false, // its advice goes to stderr past our log, with addresses of visitors in it
     handler: (request, response, next) => {
-      const minutes = Math.max(1, Math.ceil(Number(response.get('Retry-After') ?? 60) / 60));
-      Promise.resolve(tooMany(request, response, minutes)).catch(next);
+      const { resetTime } = (request as Limited).rateLimit;
+      const seconds = Math.max(1, Math.ceil(((resetTime?.getTime() ?? 0) - Date.now()) / 1000));
+      response.set('Retry-After', String(seconds));
+      Promise.resolve(tooMany(request, response, Math.ceil(seconds / 60))).catch(next);
     },
   });
 }
+
+type Limited = Request & { rateLimit: RateLimitInfo };
 
 /** Without the port that some proxies add to it; of IPv6 the network, of which one visitor has all addresses. */
 function visitorOf({ ip = '' }: Request): string {

@@ -30,8 +30,24 @@ function saysWhen(page: Page): void {
   expect(page.status).toBe(429);
   const seconds = Number(page.headers.get('retry-after'));
   expect(seconds).toBeGreaterThan(0);
-  expect(wordsOf(page)).toMatch(/after (a minute|\d+ minutes)/);
+  const minutes = Math.ceil(seconds / 60);
+  expect(wordsOf(page)).toContain(`after ${minutes === 1 ? 'a minute' : `${minutes} minutes`}`);
 }
+
+describe('the limits', () => {
+  it('tell nobody whether others on the same network write letters', async () => {
+    const pages = [
+      await direct.visitor().get('/'),
+      await direct.visitor().get(`/r/${'A'.repeat(43)}`),
+      await direct.visitor().post(`${campaignPath}/preview`, letterFields()),
+      await sent(direct),
+    ];
+    expect(pages.map(({ status }) => status)).toEqual([200, 404, 200, 422]);
+    const names = pages.flatMap(({ headers }) => [...headers.keys()]);
+    expect(names).toContain('content-type');
+    expect(names.filter((name) => /limit/i.test(name))).toEqual([]);
+  });
+});
 
 const sent = (instance: Instance, headers = {}) =>
   instance.visitor().post(`${campaignPath}/letters`, letterFields({ email: 'not an address' }), headers);
