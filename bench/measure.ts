@@ -166,7 +166,7 @@ function check(ids: string[], sent: number, who: string): string[] {
 
 function run(script: string, args: string[], environment: Record<string, string | undefined>) {
   const child: ChildProcess = spawn(process.execPath, [join(here, `${script}.js`), ...args], {
-    env: { ...process.env, ...environment },
+    env: { PATH: process.env.PATH, ...environment }, // and not what an instance of theirs is set to
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream })[Symbol.asyncIterator]();
