@@ -19,9 +19,6 @@ export function readiness({ database, config }: Context): RequestHandler {
       underway = undefined;
     });
     const condition = await underway;
-    response
-      .status(condition.status === 'down' ? 503 : 200)
-      .set('cache-control', 'no-store')
-      .json(condition);
+    response.status(condition.status === 'down' ? 503 : 200).json(condition);
   };
 }
