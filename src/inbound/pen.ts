@@ -76,7 +76,7 @@ export async function putIntoPen(
 }
 
 const list = statement<{ id: string; received_at: Date; reason: string; letter_id: string | null }>(`
-  select id::text, received_at, reason, letter_id::text from pen order by id`);
+  select id::text, received_at, reason, letter_id::text from pen order by pen.id`);
 
 /** What waits in the pen, without its contents. */
 export async function listPen(db: Queryable) {

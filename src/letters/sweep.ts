@@ -58,7 +58,7 @@ const untaken = statement<Untaken>(`
     floor(greatest(0, log(2, extract(epoch from now() - released_at) / $2)))::int as again
   from bundle
   where worker_id is null and released_at < now() - $1 * interval '1 second'
-  order by id limit 100`);
+  order by bundle.id limit 100`);
 
 /** A bundle that nobody took; `again` counts how often the time that it has waited has doubled. */
 export type Untaken = { id: string; size: number; again: number };

@@ -50,6 +50,17 @@ describe('the sources', () => {
   });
 });
 
+describe('lists', () => {
+  // `order by id` beside `select id::text` means the text: 10 before 9
+  const byDigits =
+    /select\s(?:(?!select)[^`])*?\b(?:\w+\.)?id::text\b(?!\s+as\b)(?:(?!select)[^`])*?\border by id\b/;
+  it('are sorted by the numbers of their rows, not by the digits', () => {
+    expect(byDigits.test('select letter.id::text, at from letter order by id')).toBe(true);
+    expect(byDigits.test('select id::text from letter order by letter.id')).toBe(false);
+    expect(having(byDigits)).toEqual([]);
+  });
+});
+
 /** Every statement that changes table `name`: from its verb to the end of what it sets. */
 const changes = (name: string) =>
   code.flatMap(({ path, text }) =>

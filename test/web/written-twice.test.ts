@@ -52,6 +52,19 @@ describe('somebody who writes to a brand for the second time', () => {
     expect(await lettersToHm()).toBe(sentBefore);
   });
 
+  it('is not written for again where the numbers of the letters grow by a digit', async () => {
+    const email = 'digit@mail.example';
+    await writeAndConfirm(instance, instance.visitor(), { email, brand: ['hm'] });
+    await instance.query("select setval(pg_get_serial_sequence('letter', 'id'), 99998)");
+    await writeLetters(instance.visitor(), { email, brand: ['hm', 'nike'] });
+    const { location } = await instance.visitor().post(await confirmationLink(instance, email, 2));
+    const [hm, nike] = lettersOn(await instance.visitor().get(location));
+    expect(hm).toMatchObject({ brand: 'hm', state: 'cancelled' });
+    expect(nike?.brand).toBe('nike');
+    expect(nike?.state).not.toBe('cancelled');
+    expect(await instance.query('select max(id)::int as id from letter')).toEqual([{ id: 100_000 }]);
+  });
+
   it.each([
     ['with a tag', 'tag@mail.example', 'tag+other@mail.example'],
     ['in capitals', 'capitals@mail.example', 'CAPITALS@mail.example'],
