@@ -1,4 +1,4 @@
-import { type Queryable, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 import { type Campaign, type CampaignBrand, type CampaignState, textsByLanguageSchema } from './campaign.ts';
 
 type CampaignRow = {
@@ -62,9 +62,9 @@ export async function brandsOf(db: Queryable, campaignId: number): Promise<Campa
   return db.rows(brands, [campaignId]);
 }
 
-/** How many letters of a campaign were accepted. Reads all of them: ask rarely. */
-export async function countAccepted(db: Queryable, campaignId: number): Promise<number> {
-  return (await db.row(accepted, [campaignId]))?.n ?? 0;
+/** How many letters of a campaign were accepted. Reads all letters that there are: ask rarely. */
+export async function countAccepted(db: Database, campaignId: number): Promise<number> {
+  return (await db.atLeisure((transaction) => transaction.row(accepted, [campaignId])))?.n ?? 0;
 }
 
 function readCampaign(row: CampaignRow, mailDomain: string): Campaign {

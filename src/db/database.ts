@@ -19,6 +19,11 @@ export type Database = Queryable & {
    * meanwhile, it fails with 40001 (see `isPassing`) instead of mixing what was with what is.
    */
   onSnapshot<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
+  /**
+   * A transaction for statements that read much and that somebody waits for: planned as PostgreSQL thinks best, and
+   * with minutes instead of seconds. Nothing that is asked for every visitor or every letter belongs here.
+   */
+  atLeisure<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
   /** The pool itself, for what must own a connection: migrations and BullMQ's backend. */
   readonly pool: pg.Pool;
   close(): Promise<void>;
@@ -68,6 +73,19 @@ export const lifeline = {
   keepAliveInitialDelayMillis: 10_000,
 };
 
+/** How long a statement may take `atLeisure`, in milliseconds: a list of ten million rows is read in one or two minutes. */
+const leisure = 10 * 60_000;
+
+/** Undoes `planning` for one transaction: what reads a table whole must not go through it in the order of an index. */
+const asPlannedBest = [
+  'plan_cache_mode = force_custom_plan',
+  'enable_seqscan = on',
+  'enable_hashjoin = on',
+  'enable_mergejoin = on',
+  'enable_bitmapscan = on',
+  `statement_timeout = ${leisure}`,
+];
+
 /**
  * @param url `postgres://…`
  * @param connections how many at most
@@ -82,12 +100,16 @@ export function openDatabase(url: string, connections = 12): Database {
   });
   pool.on('error', () => {}); // an idle connection that broke is replaced at the next query
   pool.on('connect', (client) => client.on('error', () => {})); // one in use tells the query that it has, or gets
-  async function within<Result>(begin: string, work: (transaction: Queryable) => Promise<Result>) {
+  async function within<Result>(
+    begin: string,
+    work: (transaction: Queryable) => Promise<Result>,
+    patience?: number,
+  ) {
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
       await client.query(begin);
-      const result = await work(on(client));
+      const result = await work(on(client, patience));
       await client.query('commit');
       return result;
     } catch (error) {
@@ -104,13 +126,17 @@ export function openDatabase(url: string, connections = 12): Database {
     pool,
     transaction: (work) => within('begin', work),
     onSnapshot: (work) => within('begin isolation level repeatable read', work),
+    atLeisure: (work) =>
+      within(`begin; ${asPlannedBest.map((setting) => `set local ${setting}`).join('; ')}`, work, leisure),
     close: () => pool.end(),
   };
 }
 
-function on(client: pg.Pool | pg.PoolClient): Queryable {
+/** @param patience milliseconds for an answer, if not those of the connection */
+function on(client: pg.Pool | pg.PoolClient, patience?: number): Queryable {
   async function rows<Row>({ name, text }: Statement<Row>, values: unknown[] = []): Promise<Row[]> {
-    const result = await client.query({ name, text, values });
+    const query = { name, text, values, ...(patience && { query_timeout: patience + 5000 }) };
+    const result = await client.query(query);
     return result.rows as Row[];
   }
   return {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
-import { campaignPath } from '../support/advocate.ts';
-import { startInstance } from '../support/instance.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { statement } from '../../src/db/database.ts';
+import { campaignPath, until } from '../support/advocate.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
 import { writeMany } from '../support/letters.ts';
 import { wordsOf } from '../support/visitor.ts';
 
@@ -30,5 +31,28 @@ describe('the public count of a campaign', () => {
     [21, 'At least 20'],
   ])('gives no single writer away, and says nothing untrue: %i', async (accepted, words) => {
     expect(await said(accepted)).toContain(`${words} letters have been accepted`);
+  });
+});
+
+describe('a campaign whose letters take long to count', () => {
+  let instance: Instance;
+  beforeAll(async () => {
+    instance = await startInstance({ roles: ['web'] });
+  });
+  afterAll(() => instance.close());
+
+  it('has its page all the same, which says nothing about their number', async () => {
+    await writeMany(instance, { people: 1, brands: ['hm'] });
+    await instance.context.database.transaction(async ({ rows }) => {
+      await rows(statement('lock table letter in access exclusive mode'));
+      const page = await instance.visitor().get(campaignPath);
+      expect(page.status).toBe(200);
+      expect(wordsOf(page)).toContain('Write your letter');
+      expect(wordsOf(page)).not.toContain('letters have been accepted');
+    });
+    await until(async () => {
+      const page = await instance.visitor().get(campaignPath);
+      return wordsOf(page).includes('Fewer than 10 letters have been accepted');
+    }, 'the number, once it is counted');
   });
 });

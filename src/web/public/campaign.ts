@@ -19,6 +19,7 @@ import {
   type Submission,
   type Typed,
 } from '../../letters/submission.ts';
+import { atMost } from '../../time.ts';
 import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 import { letterForm, sourceOf } from './letter-form.ts';
@@ -43,8 +44,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
       })),
       sources: texts.sources.map(({ key }) => sourceOf(texts, key)),
       status: statusOf(desk.campaign),
-      // below ten nothing is told, and above it nothing exact: a count must not give a single writer away
-      shown: Math.floor((await countOnceAMinute(desk.campaign.id)) / 10) * 10,
+      count: shownCount(await countOnceAMinute(desk.campaign.id)),
       form: letterForm({ locale, ...desk, typed }),
     });
   };
@@ -188,15 +188,40 @@ function firstLanguage(language: string, { wordings }: Desk): string {
   return found ?? wordings[0]?.language ?? 'en';
 }
 
-/** Asks for a number at most once a minute: every visitor wants it, and none needs it to the second. */
-function keepForAMinute(ask: (id: number) => Promise<number>): (id: number) => Promise<number> {
-  const kept = new Map<number, { value: Promise<number>; until: number }>();
-  return (id) => {
-    const known = kept.get(id);
-    if (known && known.until > performance.now()) return known.value;
-    const value = ask(id);
-    kept.set(id, { value, until: performance.now() + 60_000 });
-    value.catch(() => kept.delete(id));
-    return value;
+/** Below ten nothing is told, and above it nothing exact: a count must not give a single writer away. */
+function shownCount(accepted: number | undefined): { shown: number } | undefined {
+  return accepted === undefined ? undefined : { shown: Math.floor(accepted / 10) * 10 };
+}
+
+/** How long the first visitor waits for the number, in milliseconds. */
+const firstWait = 3000;
+
+/**
+ * Asks for a number at most once a minute, and a hundred times less often than it takes: every visitor wants it, and none
+ * needs it to the second. While it is asked for, and while it cannot be, the last one stands; undefined: there is none yet.
+ */
+function keepForAMinute(ask: (id: number) => Promise<number>): (id: number) => Promise<number | undefined> {
+  type Kept = { value?: number; asking?: Promise<void>; until: number };
+  const kept = new Map<number, Kept>();
+  return async (id) => {
+    const one = kept.get(id) ?? { until: 0 };
+    kept.set(id, one);
+    if (!one.asking && one.until <= performance.now()) {
+      const began = performance.now();
+      one.asking = ask(id)
+        .then(
+          (value) => {
+            one.value = value;
+          },
+          () => {}, // the database is away or busy, and is asked again in a minute
+        )
+        .finally(() => {
+          const took = performance.now() - began;
+          one.until = performance.now() + Math.max(60_000, 100 * took);
+          one.asking = undefined;
+        });
+    }
+    if (one.value === undefined) await atMost(firstWait, one.asking);
+    return one.value;
   };
 }
