@@ -1,4 +1,4 @@
-import { type Queryable, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 
 /**
  * When a contact is taken for broken. One letter may fail for a reason of its own; several in a row, with none
@@ -83,19 +83,20 @@ type Suspended = Failed & {
 };
 
 const list = statement<Suspended>(`
+  with line as materialized (
+    select campaign_id, brand_id, count(*) as n from waiting_letter group by campaign_id, brand_id
+  )
   select contact.id, brand.slug as brand, failures, refusals, suspended_at, (
-    select count(*)::int from waiting_letter
-    join campaign_brand on campaign_brand.campaign_id = waiting_letter.campaign_id
-      and campaign_brand.brand_id = waiting_letter.brand_id
+    select coalesce(sum(n), 0)::int from line join campaign_brand using (campaign_id, brand_id)
     where campaign_brand.contact_id = contact.id
   ) as waiting
   from contact join brand on brand.id = contact.brand_id
   where health = 'suspended'
   order by contact.id`);
 
-/** Contacts whose letters wait. */
-export async function listSuspended(db: Queryable): Promise<Suspended[]> {
-  return db.rows(list);
+/** Contacts whose letters wait. Reads the whole line. */
+export async function listSuspended(db: Database): Promise<Suspended[]> {
+  return db.atLeisure((transaction) => transaction.rows(list));
 }
 
 const lift = statement<{ id: number }>(`

@@ -1,11 +1,11 @@
-import { type Database, type Queryable, statement } from '../db/database.ts';
+import { type Database, statement } from '../db/database.ts';
 import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
 import { moveLetters, putBack } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
-import { untilNone } from './retention.ts';
+import { expireDrafts, expireDraftsBeforeHold, untilNone } from './retention.ts';
 import { takeBackAgain } from './take-back-again.ts';
 import { countUnknown, type Evidence, resolveUnknown } from './unknown-letters.ts';
 
@@ -20,12 +20,19 @@ const old = `not exists (
   select from advocate, instance where advocate.id = advocate_id and created_at >= held_since)`;
 
 const count = statement<Survey>(`
-  select
-    (select count(*)::int from waiting_letter join letter on letter.id = letter_id where ${old}) as waiting,
+  with line as (
+    select count(*) filter (where is_old)::int as waiting, count(*) filter (where not is_old)::int as new
+    from (
+      select coalesce(created_at < held_since, true) as is_old
+      from waiting_letter join letter on letter.id = letter_id
+      left join advocate on advocate.id = advocate_id cross join instance
+    ) as letter
+  )
+  select waiting, new,
     (select coalesce(sum(cardinality(letter_ids)), 0)::int from bundle) as "onTheirWay",
-    (select count(*)::int from letter join advocate on advocate.id = advocate_id
-      where confirmed_at is null and state = 'draft' and ${old}) as drafts,
-    (select count(*)::int from waiting_letter join letter on letter.id = letter_id where not ${old}) as new`);
+    (select count(*)::int from advocate join letter on advocate_id = advocate.id cross join instance
+      where confirmed_at is null and letter.state = 'draft' and coalesce(created_at < held_since, true)) as drafts
+  from line`);
 
 export type Survey = {
   /** Old letters that wait, those in bundles, and those that nobody confirmed. */
@@ -36,9 +43,9 @@ export type Survey = {
   new: number;
 };
 
-/** What the database believes. It must be on hold. */
-export async function surveyLetters(db: Queryable): Promise<Survey> {
-  const survey = await db.row(count);
+/** What the database believes. It must be on hold. Reads all that wait, and all drafts. */
+export async function surveyLetters(db: Database): Promise<Survey> {
+  const survey = await db.atLeisure((transaction) => transaction.row(count));
   if (!survey) throw new Error('the letters could not be counted');
   return survey;
 }
@@ -56,52 +63,60 @@ const confirmedSince = statement<Sealed & { tokens: Buffer }>(`
   from letter join advocate on advocate.id = advocate_id
   where message_id = any ($1::text[]) and confirmed_at is null`);
 
-const doubting = (which: string) => `
-  with old as (
-    select letter_id from waiting_letter join letter on letter.id = letter_id
-    where ${old} and ${which}
+// Both begin with few rows and look the others up by key, whatever the planner believes.
+const doubtAll = statement<{ n: number }>(`
+  with old as materialized (
+    select waiting_letter.ctid as place, letter_id
+    from waiting_letter, lateral (select advocate_id from letter where id = letter_id offset 0) as letter
+    where ${old}
     limit 1000
     for update of waiting_letter
   ),
   ${moveLetters('doubt', { name: 'doubtful', chosen: 'select letter_id from old', set: 'due_at = null' })},
   not_waiting as (
-    delete from waiting_letter where letter_id in (select letter_id from old)
+    delete from waiting_letter where ctid = any (array(select place from old))
   )
-  select count(*)::int as n from doubtful`;
+  select count(*)::int as n from doubtful`);
 
-const doubtAll = statement<{ n: number }>(doubting('true'));
-const doubtSome = statement<{ n: number }>(doubting('message_id = any ($1::text[])'));
-
-const dropping = (which: string) => `
-  with old as (
-    select id from advocate
-    where confirmed_at is null and created_at < (select held_since from instance where one) and ${which}
-    limit 500
-    for update -- whoever confirms at this moment has no draft any more
+const doubtSome = statement<{ n: number }>(`
+  with named as materialized (
+    select id, campaign_id, brand_id, due_at from letter where message_id = any ($1::text[]) and ${old}
   ),
-  ${moveLetters('expire', {
-    name: 'expired',
-    chosen: 'select letter.id from letter join old on old.id = advocate_id',
-  })},
-  gone as (
-    delete from advocate where id in (select id from old) returning id
+  ${moveLetters('doubt', { name: 'doubtful', chosen: 'select id from named', set: 'due_at = null' })},
+  line as (
+    select named.* from named where id = any (array(select id from doubtful))
+  ),
+  not_ready as (
+    delete from waiting_letter using line
+    where waiting_letter.campaign_id = line.campaign_id and waiting_letter.brand_id = line.brand_id
+      and waiting_letter.due_at = line.due_at and letter_id = id and not deferred
+  ),
+  not_deferred as (
+    delete from waiting_letter using line
+    where waiting_letter.due_at = line.due_at and letter_id = id and deferred
   )
-  select count(*)::int as n from gone`;
+  select count(*)::int as n from doubtful`);
 
-// Nobody can tell whether these people confirmed after the backup was made, and their letters went out. Their link
-// must not send them again; it says that it is not good any more.
-const dropDrafts = statement<{ n: number }>(dropping('true'));
-// They did, and their campaign is not open any more.
-const dropSome = statement<{ n: number }>(
-  dropping('id in (select advocate_id from letter where message_id = any ($1::text[]))'),
-);
+// Nobody can tell whether people who had not confirmed did so after the backup was made, and their letters went out.
+// Their link must not send them again; it says that it is not good any more. These did, and their campaign is not open.
+const unconfirmedWriters = statement<{ id: string }>(`
+  with named as materialized (
+    select distinct advocate_id from letter where message_id = any ($1::text[])
+  )
+  select id::text from named, lateral (
+    select id from advocate
+    where id = advocate_id and confirmed_at is null and created_at < (select held_since from instance where one)
+    offset 0
+  ) as advocate`);
 
 // Answers to brands that may have left since: only their writers can say that they go again.
-const doubtAnswers = statement(`
+const doubtAnswers = (which: string) =>
+  statement(`
   update reply set state = 'unknown', state_at = now()
   where direction = 'from advocate' and state in ('waiting', 'sending')
-    and at < (select held_since from instance where one)
-    and ($1::text[] is null or handle = any ($1::text[]))`);
+    and at < (select held_since from instance where one) and ${which}`);
+const doubtAllAnswers = doubtAnswers('true');
+const doubtSomeAnswers = doubtAnswers('handle = any ($1::text[])');
 
 export type Known = {
   /** Letters that a relay has taken. */
@@ -143,19 +158,21 @@ export async function reconcileLetters(
   for (let from = 0; from < accepted.length; from += atOnce) {
     const some = accepted.slice(from, from + atOnce);
     const ids = some.flatMap((one) => ('messageId' in one ? [one.messageId] : []));
-    await database.rows(doubtAnswers, [ids.map(handleOf)]); // that log has them, whether it is complete or not
+    await database.rows(doubtSomeAnswers, [ids.map(handleOf)]); // that log has them, whether it is complete or not
     const people = await database.rows(confirmedSince, [ids]);
     for (const person of people) await confirmLetters(database, vault, [openTokens(vault, person).confirm]);
     await betweenReleases(database, async (transaction) => {
-      dropped += (await transaction.row(dropSome, [ids]))?.n ?? 0;
+      const writers = await transaction.rows(unconfirmedWriters, [ids]);
+      const writerIds = writers.map(({ id }) => id);
+      dropped += await expireDrafts(transaction, writerIds);
       await transaction.rows(doubtSome, [ids]);
       found += (await resolveUnknown(transaction, some)).accepted;
     });
   }
   if (!complete) {
-    await database.rows(doubtAnswers, [null]);
+    await database.rows(doubtAllAnswers);
     // in this order, since drafts can be confirmed until they are dropped, and are letters that wait then
-    dropped += await untilNone(() => betweenReleases(database, (transaction) => transaction.row(dropDrafts)));
+    dropped += await expireDraftsBeforeHold(database);
     await untilNone(() => betweenReleases(database, (transaction) => transaction.row(doubtAll)));
   }
   const { waiting } = await surveyLetters(database);

@@ -1,4 +1,4 @@
-import { type Database, type Queryable, statement } from '../db/database.ts';
+import { type Database, type Queryable, type Statement, statement } from '../db/database.ts';
 import { finalStates, states } from './letter.ts';
 import { moveLetters } from './move.ts';
 
@@ -12,39 +12,71 @@ const underway = `(${states
   .map((state) => `'${state}'`)
   .join(', ')})`;
 
-const expireDrafts = statement<{ n: number }>(`
+/**
+ * How many people one statement looks at, and how many it forgets: each may have written to hundreds of brands, and a
+ * statement that takes too long is given up, would be given up each time, and nobody would be forgotten any more.
+ */
+const lookedAt = 2000;
+const atOnce = 50;
+
+/** Those looked at last, and whose time is over. */
+type Looked = { at: string; due: string[] };
+
+/** Looks at the next people, oldest first, after those of $1. Both are SQL. */
+const lookThrough = (olderThan: string, isDue: string) =>
+  statement<Looked>(`
+  with looked as materialized (
+    select id, created_at, confirmed_at from advocate
+    where created_at > $1::timestamptz and created_at < ${olderThan}
+    order by created_at
+    fetch first ${lookedAt} rows with ties
+  )
+  select max(created_at)::text as at, coalesce(array_agg(id::text) filter (where ${isDue}), '{}') as due
+  from looked having count(*) > 0`);
+
+const expiring = (whenLocked: '' | 'skip locked') =>
+  statement<{ n: number }>(`
   with old as (
-    select id from advocate
-    where confirmed_at is null and created_at < now() - interval '${draftDays} days'
-    limit 500
-    for update skip locked
+    select id from advocate where id = any ($1::bigint[]) and confirmed_at is null
+    for update ${whenLocked}
   ),
   ${moveLetters('expire', {
     name: 'expired',
-    chosen: 'select letter.id from letter join old on old.id = advocate_id',
+    chosen:
+      'select letter.id from old, lateral (select id from letter where advocate_id = old.id offset 0) as letter',
   })},
   gone as (
-    delete from advocate where id in (select id from old) returning id
+    delete from advocate where id = any (array(select id from old)) returning id
   )
   select count(*)::int as n from gone`);
 
+const expire = expiring('skip locked');
+/** Waits for whoever confirms at this moment, who has no draft any more then. */
+const expireForSure = expiring('');
+
+const unconfirmed = (olderThan: string) => lookThrough(olderThan, 'confirmed_at is null');
+const oldDrafts = unconfirmed(`now() - interval '${draftDays} days'`);
+const draftsBeforeHold = unconfirmed('(select held_since from instance where one)');
+
 // Whoever answers a brand asks us to keep the letter's addresses; a brand that writes does not, since it could go on
 // for ever. What came and went about a letter is deleted with the person.
-const forgetAdvocates = statement<{ n: number }>(`
-  with done as (
-    select id from advocate
-    where confirmed_at is not null and created_at < now() - interval '${personalDays} days' and not exists (
-      select from letter where advocate_id = advocate.id
+const isDone = (advocate: string) => `confirmed_at is not null and not exists (
+      select from letter where advocate_id = ${advocate}.id
         and (state in ${underway} or state_at > now() - interval '${personalDays} days')
     ) and not exists (
-      select from reply where advocate_id = advocate.id
+      select from reply where advocate_id = ${advocate}.id
         and direction = 'from advocate' and state <> 'draft' and at > now() - interval '${personalDays} days'
-    )
-    limit 500
+    )`;
+
+const donePeople = lookThrough(`now() - interval '${personalDays} days'`, isDone('looked'));
+
+const forget = statement<{ n: number }>(`
+  with done as (
+    select id from advocate where id = any ($1::bigint[]) and ${isDone('advocate')}
     for update skip locked
   ),
   gone as (
-    delete from advocate where id in (select id from done) returning id
+    delete from advocate where id = any (array(select id from done)) returning id
   )
   select count(*)::int as n from gone`);
 
@@ -86,11 +118,44 @@ const forgetCaps = statement(`
  * @returns how many submissions expired, and how many people were forgotten
  */
 export async function scrub(db: Database): Promise<{ expired: number; forgotten: number }> {
-  const expired = await untilNone(() => db.row(expireDrafts));
-  const forgotten = await untilNone(() => db.row(forgetAdvocates));
+  const expired = await removeAll(db, oldDrafts, expire);
+  const forgotten = await removeAll(db, donePeople, forget);
   await untilNone(() => db.transaction(stripOrphans));
   await db.rows(forgetCaps);
   return { expired, forgotten };
+}
+
+/**
+ * Lets all drafts expire that were written before sending was put on hold.
+ *
+ * @returns how many people are gone
+ */
+export function expireDraftsBeforeHold(db: Queryable): Promise<number> {
+  return removeAll(db, draftsBeforeHold, expireForSure);
+}
+
+/** Lets the drafts of these people expire, unless they have confirmed. @returns how many people are gone */
+export function expireDrafts(db: Queryable, ids: string[]): Promise<number> {
+  return remove(db, ids, expireForSure);
+}
+
+type Removal = Statement<{ n: number }>;
+
+async function removeAll(db: Queryable, look: Statement<Looked>, removal: Removal): Promise<number> {
+  let gone = 0;
+  let looked = await db.row(look, ['-infinity']);
+  while (looked) {
+    gone += await remove(db, looked.due, removal);
+    looked = await db.row(look, [looked.at]);
+  }
+  return gone;
+}
+
+async function remove(db: Queryable, ids: string[], removal: Removal): Promise<number> {
+  let gone = 0;
+  for (let from = 0; from < ids.length; from += atOnce)
+    gone += (await db.row(removal, [ids.slice(from, from + atOnce)]))?.n ?? 0;
+  return gone;
 }
 
 /** One round of removing what belonged to letters without an advocate. Needs a transaction. */

@@ -1,4 +1,4 @@
-import { type Queryable, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 import type { LetterId } from './letter.ts';
 import { moveLetters } from './move.ts';
 
@@ -18,19 +18,18 @@ export type Evidence = Named & {
 
 // No index stands on the state (docs/decisions/0002): these read all letters, and are asked by people only.
 const areUnknown = "state = 'unknown' and message_id is not null";
-const list = statement<{ id: LetterId; message_id: string; since: Date }>(
-  `select id::text, message_id, state_at as since from letter where ${areUnknown} order by id`,
-);
+const list = statement<{ id: LetterId; message_id: string; since: Date }>(`
+  select id::text, message_id, state_at as since from letter where ${areUnknown} order by letter.id`);
 const count = statement<{ n: number }>(`select count(*)::int as n from letter where ${areUnknown}`);
 
 /** Oldest first. */
-export async function listUnknown(db: Queryable) {
-  return db.rows(list);
+export async function listUnknown(db: Database) {
+  return db.atLeisure((transaction) => transaction.rows(list));
 }
 
 /** How many there are. */
-export async function countUnknown(db: Queryable): Promise<number> {
-  return (await db.row(count))?.n ?? 0;
+export async function countUnknown(db: Database): Promise<number> {
+  return (await db.atLeisure((transaction) => transaction.row(count)))?.n ?? 0;
 }
 
 const of = (column: string) =>
@@ -70,6 +69,9 @@ const resend = statement<{ id: LetterId }>(`
   )
   select id::text from again`);
 
+/** How much evidence one statement looks at: a log may name a million letters, and each is looked for among the others. */
+const atOnce = 200;
+
 /**
  * Clears up unknown letters: those that a server has are accepted, those that surely none has go out again with
  * the same Message-ID. Letters that are not unknown are left alone, so telling a thing twice is telling it once.
@@ -80,17 +82,23 @@ export async function resolveUnknown(
   db: Queryable,
   evidence: Evidence[],
 ): Promise<{ accepted: number; resent: number }> {
-  const there = evidence.filter(({ accepted }) => accepted);
-  const lacking = evidence.filter(({ accepted }) => !accepted);
-  const accepted = await db.rows(accept, [
-    there.map(idOf),
-    there.map(messageIdOf),
-    there.map(({ host }) => host ?? null),
-    there.map(({ response }) => response?.slice(0, 500) ?? null),
-    there.map(({ response }) => replyCode(response ?? '')),
-  ]);
-  const resent = await db.rows(resend, [lacking.map(idOf), lacking.map(messageIdOf)]);
-  return { accepted: accepted.length, resent: resent.length };
+  const resolved = { accepted: 0, resent: 0 };
+  for (let from = 0; from < evidence.length; from += atOnce) {
+    const some = evidence.slice(from, from + atOnce);
+    const there = some.filter(({ accepted }) => accepted);
+    const lacking = some.filter(({ accepted }) => !accepted);
+    const accepted = await db.rows(accept, [
+      there.map(idOf),
+      there.map(messageIdOf),
+      there.map(({ host }) => host ?? null),
+      there.map(({ response }) => response?.slice(0, 500) ?? null),
+      there.map(({ response }) => replyCode(response ?? '')),
+    ]);
+    const resent = await db.rows(resend, [lacking.map(idOf), lacking.map(messageIdOf)]);
+    resolved.accepted += accepted.length;
+    resolved.resent += resent.length;
+  }
+  return resolved;
 }
 
 const idOf = (named: Named) => ('id' in named ? named.id : null);

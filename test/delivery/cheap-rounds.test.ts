@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Database, statement } from '../../src/db/database.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { counting, sum } from '../support/counting.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { writeMany } from '../support/letters.ts';
-
-// PostgreSQL's own count of the rows that this connection has fetched, as far as it has not reported them yet.
-const fetched = statement<{ n: number }>(`
-  select (coalesce(idx_tup_fetch, 0) + seq_tup_read)::int as n from pg_stat_xact_user_tables where relname = 'letter'`);
 
 describe('a round of release', () => {
   let instance: Instance;
@@ -22,21 +18,9 @@ describe('a round of release', () => {
 
   /** One round, and how many rows of letters it looked at. */
   async function round(): Promise<{ released: number; looked: number }> {
-    const { database } = instance.context;
-    let looked = 0;
-    const counted: Database = {
-      ...database,
-      transaction: (work) =>
-        database.transaction(async (transaction) => {
-          const before = await transaction.row(fetched);
-          const result = await work(transaction);
-          const after = await transaction.row(fetched);
-          looked = (after?.n ?? Number.NaN) - (before?.n ?? Number.NaN);
-          return result;
-        }),
-    };
-    const bundles = await releaseLetters(counted);
-    return { released: bundles.reduce((sum, { size }) => sum + size, 0), looked };
+    const { database, counts } = counting(instance.context.database, 'letter');
+    const bundles = await releaseLetters(database);
+    return { released: bundles.reduce((all, { size }) => all + size, 0), looked: sum(counts) };
   }
 
   it('looks at no letter that only waits', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { states } from '../../src/letters/letter.ts';
 import { scrub } from '../../src/letters/retention.ts';
+import { counting, sum } from '../support/counting.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { untilStates, type Writer, writeMany } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -163,6 +164,49 @@ describe('a person', () => {
     const before = await counts();
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
     expect(await counts()).toEqual(before);
+  });
+});
+
+describe('a crowd of people', () => {
+  /** So many more people like those that are there, without letters; so many days old. */
+  const copy = (people: number, age: number) =>
+    instance.query(
+      `insert into advocate (campaign_id, submission, created_at, confirmed_at, language, identity, data_key, key_version,
+         address, said, tokens, confirm_hash, receipt_hash, waiting_hash)
+       select campaign_id, hash, now() - $2::int * interval '1 day' - n * interval '1 second', confirmed_at, language, identity,
+         data_key, key_version, address, said, tokens, hash, hash, hash
+       from (select * from advocate limit 1) as one, generate_series(1, $1::int) n, lateral (select sha256((n || ' ' || $2::int)::text::bytea) as hash)`,
+      [people, age],
+    );
+
+  it('is gone through in steps that are small enough for any number of them', async () => {
+    await write(['hm']);
+    await copy(4500, 20);
+    const { database, counts } = counting(instance.context.database, 'advocate');
+    expect(await scrub(database)).toEqual({ expired: 0, forgotten: 0 });
+    expect(sum(counts)).toBeGreaterThanOrEqual(4500);
+    expect(sum(counts)).toBeLessThan(4600);
+    expect(Math.max(...counts)).toBeLessThan(2100);
+  });
+
+  it('is forgotten few at a time, however many letters each has written, and all of it', async () => {
+    const { rows } = await instance.context.database.pool.query('select slug from brand order by id limit 8');
+    const brands = rows.map(({ slug }) => slug as string);
+    await writeMany(instance, { people: 130, brands });
+    await writeMany(instance, { people: 70, brands, confirmed: false });
+    await copy(2500, 29);
+    await instance.query('alter table letter disable trigger letter_moves_as_designed');
+    await instance.query(`
+      with older as (update advocate set created_at = created_at - interval '30 days')
+      update letter set state = case when state = 'draft' then state else 'accepted' end, state_at = state_at - interval '30 days'`);
+    await instance.query('alter table letter enable trigger letter_moves_as_designed');
+    const { database, counts } = counting(instance.context.database, 'letter', 'updated');
+    expect(await scrub(database)).toEqual({ expired: 70, forgotten: 2630 });
+    expect(await instance.query('select count(*)::int as n from advocate')).toEqual([{ n: 0 }]);
+    await untilStates(instance, { accepted: 1040, expired: 560 });
+    // each letter loses its writer and its traces, and a draft expires before
+    expect(sum(counts)).toBe(2 * 1040 + 3 * 560);
+    expect(Math.max(...counts)).toBeLessThanOrEqual(1000);
   });
 });
 
