@@ -49,10 +49,11 @@ type Claimed = Sealed & {
   mail_domain: string | null;
 };
 
+// The state is compared as text, since a plan that is made while none waits would go through the index of those that do.
 const claim = statement<Claimed>(`
   with claimed as (
     update notice set state = 'sending', state_at = now(), tries = tries + 1
-    where id = $1 and state = 'waiting' and ${going}
+    where id = $1 and state::text = 'waiting' and ${going}
     returning id, advocate_id, kind, tries, unclear
   )
   select claimed.id::text, claimed.kind, tries, unclear, language, submission, data_key, advocate.key_version, address, tokens, mail_domain
@@ -62,7 +63,7 @@ const claim = statement<Claimed>(`
 
 const record = statement(`
   update notice set state = $2, state_at = now(), due_at = now() + $3 * interval '1 second', unclear = unclear + $4
-  where id = $1 and state = 'sending'`);
+  where id = $1 and state::text = 'sending'`);
 
 /**
  * Sends one notice. Unlike a letter, a notice whose fate is unclear is sent once more: two of the same do no harm, and

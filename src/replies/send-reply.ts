@@ -40,10 +40,11 @@ type Claimed = {
   tried_for: number;
 };
 
+// The state is compared as text: see sendNotice.
 const claim = statement<Claimed>(`
   update reply set state = 'sending', state_at = now(), tries = tries + 1,
     first_tried_at = coalesce(first_tried_at, now())
-  where id = $1 and state = 'waiting' and ${mayGo}
+  where id = $1 and state::text = 'waiting' and ${mayGo}
   returning id::text, handle, letter_id::text, direction, tries, unclear,
     extract(epoch from now() - first_tried_at)::int as tried_for`);
 

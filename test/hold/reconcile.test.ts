@@ -103,8 +103,8 @@ describe('reconciling', () => {
       [erased.confirm],
     );
     const { takenBack } = instance.context;
-    await takenBack.note('erased', row?.submission ?? '');
-    await takenBack.note('cancelled', (await messageIds(regretful))[0] ?? '');
+    await takenBack.note('erased', [row?.submission ?? '']);
+    await takenBack.note('cancelled', (await messageIds(regretful)).slice(0, 1));
     await hold();
     const ran = await run('--nothing-was-sent', '--yes');
     expect(ran.out).toContain(
