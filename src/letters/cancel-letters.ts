@@ -6,7 +6,7 @@ import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
-import { stripOrphans } from './retention.ts';
+import { stripLetters } from './retention.ts';
 
 type Row = Sealed & {
   id: string;
@@ -49,6 +49,8 @@ const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
 
 const forgetFingerprints = statement(`
   delete from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
+
+const lettersOf = statement<{ id: string }>('select id::text from letter where advocate_id = $1');
 
 const forgetAdvocate = statement('delete from advocate where id = $1');
 
@@ -117,8 +119,10 @@ export async function cancelAgain(parts: Core, advocateId: string, handle: strin
 
 async function forget(parts: Core, transaction: Queryable, advocate: Row): Promise<void> {
   await cancelWaiting(parts, transaction, advocate);
+  const written = await transaction.rows(lettersOf, [advocate.id]);
   await transaction.rows(forgetAdvocate, [advocate.id]);
-  await stripOrphans(transaction);
+  const ids = written.map(({ id }) => id);
+  await stripLetters(transaction, ids); // those of others may be many, and the clock sees to them
 }
 
 async function cancelWaiting(

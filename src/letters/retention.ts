@@ -82,13 +82,13 @@ const forget = statement<{ n: number }>(`
 
 const allowScrub = statement("select set_config('outspoken.scrub', 'on', true)");
 
-// A letter without its advocate keeps what can be counted: campaign, brand, state and the day.
-const stripLetters = statement<{ n: number }>(`
+// A letter without its advocate keeps what can be counted: campaign, brand, state and the day. One that was tried for days
+// has hundreds of events.
+const stripping = (which: string) =>
+  statement<{ n: number }>(`
   with chosen as (
     select id from letter
-    where advocate_id is null and message_id is not null and state not in ${underway}
-    limit 1000
-    for update skip locked
+    where advocate_id is null and message_id is not null and state not in ${underway} and ${which}
   ),
   stripped as (
     update letter set message_id = null, sent_sha256 = null, first_tried_at = null, due_at = null, bundle_id = null,
@@ -106,6 +106,8 @@ const stripLetters = statement<{ n: number }>(`
     delete from pen where letter_id = any (array(select id from chosen))
   )
   select count(*)::int as n from stripped`);
+const stripSome = stripping('true limit 200 for update skip locked');
+const stripThese = stripping('id = any ($1::bigint[]) for update');
 
 const forgetCaps = statement(`
   delete from confirmation_cap
@@ -120,7 +122,7 @@ const forgetCaps = statement(`
 export async function scrub(db: Database): Promise<{ expired: number; forgotten: number }> {
   const expired = await removeAll(db, oldDrafts, expire);
   const forgotten = await removeAll(db, donePeople, forget);
-  await untilNone(() => db.transaction(stripOrphans));
+  await untilNone(() => stripOrphans(db));
   await db.rows(forgetCaps);
   return { expired, forgotten };
 }
@@ -158,10 +160,18 @@ async function remove(db: Queryable, ids: string[], removal: Removal): Promise<n
   return gone;
 }
 
-/** One round of removing what belonged to letters without an advocate. Needs a transaction. */
-export async function stripOrphans(transaction: Queryable): Promise<{ n: number } | undefined> {
+/** Removes what belonged to these letters, whose advocate is gone. Needs a transaction. */
+export async function stripLetters(transaction: Queryable, ids: string[]): Promise<void> {
   await transaction.rows(allowScrub);
-  return transaction.row(stripLetters);
+  await transaction.rows(stripThese, [ids]);
+}
+
+/** One round of removing what belonged to letters without an advocate. */
+function stripOrphans(db: Database): Promise<{ n: number } | undefined> {
+  return db.transaction(async (transaction) => {
+    await transaction.rows(allowScrub);
+    return transaction.row(stripSome);
+  });
 }
 
 /** Does a round again and again until one finds nothing; tells how many there were in all. */

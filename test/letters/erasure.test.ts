@@ -123,6 +123,21 @@ describe('erasing', () => {
       expect((await instance.visitor().post(`${receipt}${path}`)).status).toBe(404);
   });
 
+  it('leaves no traces either while those of many others are still to be removed', async () => {
+    await writeMany(instance, { people: 130, brands: ['hm', 'nike'] });
+    await untilStates(instance, { accepted: 260 });
+    await instance.query('delete from advocate'); // forgotten, and the clock has not come to their letters
+    const receipt = await write();
+    await untilStates(instance, { accepted: 263 });
+    await erase(receipt);
+    const left = await instance.query(
+      `select message_id, (select count(*)::int from event where letter_id = letter.id) as events
+       from letter order by id desc limit 4`,
+    );
+    const own = { message_id: null, events: 0 };
+    expect(left).toEqual([own, own, own, { message_id: expect.any(String), events: 5 }]);
+  });
+
   it("does not touch another person's letters", async () => {
     const [other] = await writeMany(instance, { people: 1, brands: ['hm', 'nike'] });
     const receipt = await write();

@@ -29,7 +29,7 @@ type Desk = { campaign: Campaign; brands: CampaignBrand[]; wordings: Wording[] }
 
 /** The campaign's page: story, ask, sources, and the form. */
 export function showCampaign(context: Context, pages: Pages): RequestHandler {
-  const countOnceAMinute = keepForAMinute((id: number) => countAccepted(context.database, id));
+  const countOnceAMinute = keepForAMinute(() => countAccepted(context.database));
   return async (request, response) => {
     const desk = await openDesk(context, request);
     const locale = pages.locale(request);
@@ -44,7 +44,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
       })),
       sources: texts.sources.map(({ key }) => sourceOf(texts, key)),
       status: statusOf(desk.campaign),
-      count: shownCount(await countOnceAMinute(desk.campaign.id)),
+      count: shownCount(await countOnceAMinute(), desk.campaign),
       form: letterForm({ locale, ...desk, typed }),
     });
   };
@@ -189,39 +189,37 @@ function firstLanguage(language: string, { wordings }: Desk): string {
 }
 
 /** Below ten nothing is told, and above it nothing exact: a count must not give a single writer away. */
-function shownCount(accepted: number | undefined): { shown: number } | undefined {
-  return accepted === undefined ? undefined : { shown: Math.floor(accepted / 10) * 10 };
+function shownCount(
+  accepted: Map<number, number> | undefined,
+  { id }: Campaign,
+): { shown: number } | undefined {
+  return accepted && { shown: Math.floor((accepted.get(id) ?? 0) / 10) * 10 };
 }
 
-/** How long the first visitor waits for the number, in milliseconds. */
+/** How long the first visitors wait for an answer, in milliseconds. */
 const firstWait = 3000;
 
 /**
- * Asks for a number at most once a minute, and a hundred times less often than it takes: every visitor wants it, and none
- * needs it to the second. While it is asked for, and while it cannot be, the last one stands; undefined: there is none yet.
+ * Asks at most once a minute, and a hundred times less often than the answer takes: every visitor wants it, and none
+ * needs it to the second. While it is asked, and while it cannot be, the last answer stands; undefined: there is none yet.
  */
-function keepForAMinute(ask: (id: number) => Promise<number>): (id: number) => Promise<number | undefined> {
-  type Kept = { value?: number; asking?: Promise<void>; until: number };
-  const kept = new Map<number, Kept>();
-  return async (id) => {
-    const one = kept.get(id) ?? { until: 0 };
-    kept.set(id, one);
-    if (!one.asking && one.until <= performance.now()) {
-      const began = performance.now();
-      one.asking = ask(id)
-        .then(
-          (value) => {
-            one.value = value;
-          },
-          () => {}, // the database is away or busy, and is asked again in a minute
-        )
-        .finally(() => {
-          const took = performance.now() - began;
-          one.until = performance.now() + Math.max(60_000, 100 * took);
-          one.asking = undefined;
-        });
-    }
-    if (one.value === undefined) await atMost(firstWait, one.asking);
-    return one.value;
+function keepForAMinute<Answer>(ask: () => Promise<Answer>): () => Promise<Answer | undefined> {
+  let kept: Answer | undefined;
+  let asking: Promise<void> | undefined;
+  let until = Number.NEGATIVE_INFINITY;
+
+  async function askNow(): Promise<void> {
+    const began = performance.now();
+    try {
+      kept = await ask();
+    } catch {} // the database is away or busy, and is asked again in a minute
+    const now = performance.now();
+    until = now + Math.max(60_000, 100 * (now - began));
+    asking = undefined;
+  }
+  return async () => {
+    if (!asking && until <= performance.now()) asking = askNow();
+    if (kept === undefined) await atMost(firstWait, asking);
+    return kept;
   };
 }
