@@ -8,7 +8,7 @@ import { type Instance, startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
 import { type Action, startSmtp, type TestSmtp } from '../support/smtp.ts';
-import { fieldOf, unescapeHtml, wordsOf } from '../support/visitor.ts';
+import { fieldOf, wordsOf } from '../support/visitor.ts';
 
 let smtp: TestSmtp;
 let instance: Instance;
