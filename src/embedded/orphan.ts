@@ -27,12 +27,13 @@ export async function endOrphan(dataFolder: string, password: string): Promise<b
   const { pid, socketFolder } = written;
   if (isAlive(pid)) {
     const found = await ask(written, password);
-    if (!found) return !isAlive(pid); // the new server judges the pid file itself
-    if (found.owned) throw inUse(dataFolder);
-    process.kill(pid, 'SIGINT');
-    for (let tries = 0; isAlive(pid) && tries < 200; tries += 1) {
+    if (found?.owned) throw inUse(dataFolder);
+    if (found) process.kill(pid, 'SIGINT');
+    // one that says nothing may be just ending, or have been killed and not been collected yet
+    for (let tries = 0; isAlive(pid) && tries < (found ? 200 : 40); tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    if (!found && isAlive(pid)) return false; // the new server judges the pid file itself
   }
   if (isSocketFolder(socketFolder)) await rm(socketFolder, { recursive: true, force: true });
   return !isAlive(pid);

@@ -78,6 +78,17 @@ describe('a start', () => {
     expect(existsSync(sockets)).toBe(false);
   });
 
+  it('waits for a server that was killed and has not been collected yet', async () => {
+    const dataFolder = join(folder, 'container');
+    // what ended stays for as long as its parent, which waits for nobody, goes on
+    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1']);
+    const pid = Number(await new Promise((resolve) => parent.stdout.once('data', resolve)));
+    const written = [pid, join(dataFolder, 'postgres'), 0, 5432, join(folder, 'nowhere'), ''].join('\n');
+    await writeFile(join(dataFolder, 'postgres/postmaster.pid'), written);
+    await (await startPostgres(dataFolder)).close();
+    expect(existsSync(join(dataFolder, 'postgres/postmaster.pid'))).toBe(false);
+  });
+
   it('ends the server on which a restore that was killed tried out its backup', async () => {
     const file = join(folder, 'backup');
     expect(await runProgram(['backup', file], { env })).toMatchObject({ status: 0, err: '' });
