@@ -37,13 +37,15 @@ export function openTakenBack(db: Queryable, dataDir: string, log: Logger): Take
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });
         const file = await open(join(folder, dayOf(new Date())), 'a', 0o600);
+        let isNew: boolean;
         try {
+          isNew = (await file.stat()).size === 0;
           await file.write(names.map((name) => `${what} ${hash('sha256', name, 'hex')}\n`).join(''));
           await file.sync();
         } finally {
           await file.close();
         }
-        await syncFolder(folder);
+        if (isNew) await syncFolder(folder);
         await dropOld(folder);
       } catch (error) {
         log.error({ err: error }, 'what somebody took back could not be noted outside the database');
