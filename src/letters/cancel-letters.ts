@@ -4,7 +4,7 @@ import type { TakenBack } from '../hold/taken-back.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
-import { moveLetters } from './move.ts';
+import { moveLetters, takeOutOfLine } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
 import { stripLetters } from './retention.ts';
 
@@ -36,15 +36,7 @@ const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
       "select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || '@%')",
     returning: 'id, campaign_id, brand_id, due_at, message_id',
   })},
-  not_ready as (
-    delete from waiting_letter using cancelled
-    where waiting_letter.campaign_id = cancelled.campaign_id and waiting_letter.brand_id = cancelled.brand_id
-      and waiting_letter.due_at = cancelled.due_at and letter_id = id and not deferred
-  ),
-  not_deferred as (
-    delete from waiting_letter using cancelled
-    where waiting_letter.due_at = cancelled.due_at and letter_id = id and deferred
-  )
+  ${takeOutOfLine('cancelled')}
   select id::text, brand_id, message_id from cancelled`);
 
 const forgetFingerprints = statement(`

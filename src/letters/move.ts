@@ -56,6 +56,23 @@ export function putBack({ name, chosen, only }: { name: string; chosen: string; 
   )`;
 }
 
+/**
+ * The SQL that takes letters out of the line: part of a `with` list. `rows` has a row per letter, with the columns
+ * `id, campaign_id, brand_id, due_at` as they were while it waited, so that each is found by the key of its index.
+ */
+export function takeOutOfLine(rows: string): string {
+  return `
+  not_ready as (
+    delete from waiting_letter using ${rows}
+    where waiting_letter.campaign_id = ${rows}.campaign_id and waiting_letter.brand_id = ${rows}.brand_id
+      and waiting_letter.due_at = ${rows}.due_at and letter_id = id and not deferred
+  ),
+  not_deferred as (
+    delete from waiting_letter using ${rows}
+    where waiting_letter.due_at = ${rows}.due_at and letter_id = id and deferred
+  )`;
+}
+
 /** The SQL of an event that moves nothing: part of a `with` list. `chosen` returns the letters' ids (column `id`). */
 export function appendNews(
   type: News,

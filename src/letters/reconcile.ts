@@ -3,7 +3,7 @@ import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { confirmLetters } from './confirm-letters.ts';
-import { moveLetters, putBack } from './move.ts';
+import { moveLetters, putBack, takeOutOfLine } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
 import { expireDrafts, expireDraftsBeforeHold, untilNone } from './retention.ts';
 import { takeBackAgain } from './take-back-again.ts';
@@ -86,15 +86,7 @@ const doubtSome = statement<{ n: number }>(`
   line as (
     select named.* from named where id = any (array(select id from doubtful))
   ),
-  not_ready as (
-    delete from waiting_letter using line
-    where waiting_letter.campaign_id = line.campaign_id and waiting_letter.brand_id = line.brand_id
-      and waiting_letter.due_at = line.due_at and letter_id = id and not deferred
-  ),
-  not_deferred as (
-    delete from waiting_letter using line
-    where waiting_letter.due_at = line.due_at and letter_id = id and deferred
-  )
+  ${takeOutOfLine('line')}
   select count(*)::int as n from doubtful`);
 
 // Nobody can tell whether people who had not confirmed did so after the backup was made, and their letters went out.
