@@ -9,9 +9,7 @@ const tick = 10_000;
  */
 export function cpuOfTree(root: number): number | undefined {
   try {
-    const all = readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .flatMap((name) => readStat(Number(name)) ?? []);
+    const all = readProcesses();
     const family = new Set([root]);
     for (let grown = true; grown; ) {
       grown = false;
@@ -28,7 +26,17 @@ export function cpuOfTree(root: number): number | undefined {
   }
 }
 
-function readStat(pid: number): { pid: number; parent: number; ticks: number } | undefined {
+/** A process, and the processor time that it and its children that have ended have used. */
+type Process = { pid: number; parent: number; ticks: number };
+
+/** All processes of this machine. @throws Error where there is no /proc */
+export function readProcesses(): Process[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readStat(Number(name)) ?? []);
+}
+
+function readStat(pid: number): Process | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

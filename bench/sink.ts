@@ -51,7 +51,7 @@ export async function startSink(messages: number): Promise<Sink> {
       const ids: string[] = [];
       for (const file of await readdir(folder)) {
         const mail = await readFile(join(folder, file), 'latin1');
-        ids.push(...[...mail.matchAll(/^Message-ID: <([^>]+)>/gim)].map(([, id]) => id as string));
+        for (const [, id] of mail.matchAll(/^Message-ID: <([^>]+)>/gim)) ids.push(id as string);
       }
       return ids;
     },

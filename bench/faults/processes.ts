@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { readProcesses } from '../cpu.ts';
 
 /** A program of ours as a process of its own. */
 export type Program = {
@@ -56,21 +56,11 @@ export function runProgram(
 /** The processes that a process has started; none where there is no /proc. */
 export function childrenOf(parent: number): number[] {
   try {
-    return readdirSync('/proc')
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number)
-      .filter((pid) => parentOf(pid) === parent);
+    return readProcesses()
+      .filter((one) => one.parent === parent)
+      .map(({ pid }) => pid);
   } catch {
     return [];
-  }
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined; // it ended meanwhile
   }
 }
 

@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
-import { belongingsOf } from '../support/left-behind.ts';
+import { belongingsOf, serverOf } from '../support/left-behind.ts';
 import { launch, startProgram } from '../support/program.ts';
 
 let folder: string;
@@ -35,12 +35,6 @@ async function leave(dataFolder: string, pid: number): Promise<string[]> {
   }
   for (const name of files) await writeFile(join(dataFolder, name), 'x');
   return [...folders, ...files];
-}
-
-/** Of the server on a data folder: its pid, and the folder of its socket (PostgreSQL, miscadmin.h). */
-async function serverOf(dataFolder: string): Promise<{ pid: number; sockets: string }> {
-  const lines = (await readFile(join(dataFolder, 'postgres/postmaster.pid'), 'utf8')).split('\n');
-  return { pid: Number(lines[0]), sockets: lines[4] ?? '' };
 }
 
 async function listens(dataFolder: string): Promise<boolean> {

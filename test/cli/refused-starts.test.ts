@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ownerOfServer } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
+import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { launch, type Program, startProgram } from '../support/program.ts';
 import { freePort } from '../support/redis.ts';
 import { Visitor } from '../support/visitor.ts';
@@ -181,7 +182,7 @@ describe('settings that are wrong', () => {
   it('such as a database that nobody serves are told, without the address that may hold a password', async () => {
     const said = await refused({
       DATABASE_URL: `postgres://outspoken:S3cret@127.0.0.1:${await freePort()}/outspoken`,
-      APP_KEY: `1:${Buffer.alloc(32, 1).toString('base64')}`,
+      APP_KEY: appKeyOf(plainMasterKeys(1)),
       DATA_DIR: inFolder('unserved'),
     });
     expect(said).toBe('The PostgreSQL server of DATABASE_URL cannot be used: nothing listens there.\n');

@@ -12,6 +12,7 @@ import {
   writeLetters,
 } from '../support/advocate.ts';
 import { emptyDatabase } from '../support/database.ts';
+import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { lettersAmong } from '../support/letters.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
@@ -32,7 +33,7 @@ describeOnEachQueue('the roles web and worker as processes of their own', (queue
         DATABASE_URL: database.url,
         REDIS_URL: queue().redisUrl,
         SMTP_URL: smtp.url,
-        APP_KEY: `1:${Buffer.alloc(32, 1).toString('base64')}`,
+        APP_KEY: appKeyOf(plainMasterKeys(1)),
         PUBLIC_URL: `http://127.0.0.1:${port}`,
         MAIL_DOMAIN: 'outspoken.example',
         MAIL_RECIPIENTS: '*',

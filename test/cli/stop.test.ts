@@ -6,6 +6,7 @@ import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { campaignPath } from '../support/advocate.ts';
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { belongingsOf } from '../support/left-behind.ts';
 import { launch, launchNpm, type Program, whenReady } from '../support/program.ts';
 import { describeOnRedis } from '../support/queues.ts';
@@ -60,7 +61,7 @@ describe('the program', () => {
   it('ends in order while its database is away', async () => {
     const database = await cloneDatabase();
     const cable = await layCableTo(database.url);
-    const APP_KEY = `1:${Buffer.alloc(32, 1).toString('base64')}`;
+    const APP_KEY = appKeyOf(plainMasterKeys(1));
     program = await whenReady(launch({ ...env(), DATABASE_URL: cable.url, APP_KEY }));
     await cable.cut();
     program.child.kill('SIGTERM');

@@ -1,16 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { childrenOf } from '../../bench/faults/processes.ts';
 
 /** The processes that this one started and that run a program of this name, by /proc (proc(5)). */
-export function childrenRunning(name: string, parent = process.pid): number[] {
-  return readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number)
-    .filter((pid) => {
-      const stat = read(pid, 'stat');
-      const parentOfIt = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1];
-      return Number(parentOfIt) === parent && read(pid, 'cmdline').includes(name);
-    });
-}
+export const childrenRunning = (name: string): number[] =>
+  childrenOf(process.pid).filter((pid) => read(pid, 'cmdline').includes(name));
 
 /** The names of the variables that a process was started with. */
 export const variablesOf = (pid: number): string[] =>

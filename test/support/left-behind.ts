@@ -9,13 +9,18 @@ export type Belongings = {
   left(): Promise<string[]>;
 };
 
-/**
- * The embedded server under a data folder (its pid and its socket's folder stand in its pid file: PostgreSQL,
- * miscadmin.h), and the ports that the ready line names.
- */
+/** Where the embedded server under a data folder says of itself what `serverOf` reads. */
+const pidFileIn = (dataFolder: string) => join(dataFolder, 'postgres/postmaster.pid');
+
+/** Of the embedded server under a data folder: its pid, and the folder of its socket (PostgreSQL, miscadmin.h). */
+export async function serverOf(dataFolder: string): Promise<{ pid: number; sockets: string }> {
+  const [pid, , , , sockets = ''] = (await readFile(pidFileIn(dataFolder), 'utf8')).split('\n');
+  return { pid: Number(pid), sockets };
+}
+
+/** The embedded server under a data folder, and the ports that the ready line names. */
 export async function belongingsOf(dataFolder: string, readyLine: string): Promise<Belongings> {
-  const pidFile = join(dataFolder, 'postgres/postmaster.pid');
-  const [pid, , , , socketFolder = ''] = (await readFile(pidFile, 'utf8')).split('\n');
+  const { pid, sockets } = await serverOf(dataFolder);
   const ports = [...readyLine.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port));
   return {
     async left() {
@@ -23,9 +28,9 @@ export async function belongingsOf(dataFolder: string, readyLine: string): Promi
         [...new Set(ports)].map(async (port) => ((await answers(port)) ? port : 0)),
       );
       return [
-        ...(isRunning(Number(pid)) ? ['the PostgreSQL server'] : []),
-        ...(existsSync(pidFile) ? ['its pid file'] : []),
-        ...(existsSync(socketFolder) ? ['its socket'] : []),
+        ...(isRunning(pid) ? ['the PostgreSQL server'] : []),
+        ...(existsSync(pidFileIn(dataFolder)) ? ['its pid file'] : []),
+        ...(existsSync(sockets) ? ['its socket'] : []),
         ...open.filter(Boolean).map((port) => `port ${port}`),
       ];
     },
