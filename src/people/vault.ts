@@ -16,7 +16,7 @@ export type Place = { table: string; column: string; row: Buffer | string };
 /** A key that is itself encrypted under a master key. */
 export type WrappedKey = { wrapped: Buffer; version: number };
 
-/** A key is never bytes outside this file: a `KeyObject` shows nothing of itself where it is printed or logged. */
+/** It gives keys as `KeyObject`s, and never as bytes: they show nothing of themselves where they are printed or logged. */
 export type Vault = {
   /** A fresh 256-bit key, and the same key wrapped for storage. */
   mintKey(place: Place): WrappedKey & { key: KeyObject };
