@@ -53,7 +53,9 @@ const fallDue = statement(`
   due as (
     select letter_id, ended.due_at, ${ahead('ended.due_at')} as place,
       -- whoever erased a letter while it was being handed over took its words along: it cannot be tried again
-      advocate_id is null or first_tried_at <= now() - interval '${patience} seconds' as too_late
+      advocate_id is null
+        -- by what was planned, not by the clock: days in which it could not be tried are not days of trying
+        or first_tried_at <= ended.due_at - interval '${patience} seconds' as too_late
     from ended, lateral (select advocate_id, first_tried_at from letter where id = letter_id offset 0) as letter
   ),
   ${moveLetters('abandon', { name: 'given_up', chosen: 'select letter_id from due where too_late' })},

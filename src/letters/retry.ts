@@ -7,7 +7,10 @@ const minute = 60;
 const firstHour = [5 * minute, 10 * minute, 15 * minute, 30 * minute];
 const later = 60 * minute;
 
-/** Tries end this long after the first one, in seconds. */
+/**
+ * The next try is planned no later than this after the first one, in seconds. While a campaign is paused, a contact
+ * suspended or the whole instance away, nothing is tried: then it is one try more, whenever that may be.
+ */
 export const patience = 5 * 24 * 60 * minute;
 
 /**

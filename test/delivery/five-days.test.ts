@@ -73,6 +73,9 @@ async function untilDue(): Promise<number | undefined> {
   return row?.wait;
 }
 
+const newest = async () =>
+  (await instance.query<{ state: string }>('select state from letter order by id desc limit 1'))[0]?.state;
+
 describe('a letter that is put off for five days', () => {
   it('is tried on schedule, and given up after the fifth day', async () => {
     await writeMany(instance, { people: 1, brands: ['hm'] });
@@ -103,4 +106,40 @@ describe('a letter that is put off for five days', () => {
     const [letter] = await instance.query<{ tries: number }>('select tries from letter');
     expect(letter?.tries).toBe(tries.length);
   }, 180_000);
+
+  // nobody tried it meanwhile, so the days are not its server's fault
+  it.each([
+    {
+      what: 'its campaign is paused',
+      stop: "update campaign set state = 'paused'",
+      goOn: "update campaign set state = 'open'",
+    },
+    {
+      what: 'its contact is suspended',
+      stop: "update contact set health = 'suspended'",
+      goOn: "update contact set health = 'good'",
+    },
+    { what: 'nothing runs', stop: 'select', goOn: 'select' },
+  ])('is tried once more when $what over the fifth day', async ({ what, stop, goOn }) => {
+    await instance.query('delete from receiver');
+    tries.length = 0;
+    await writeMany(instance, { people: 1, brands: ['hm'] });
+    await workOff();
+    expect(tries).toHaveLength(1);
+    await instance.query(stop);
+    await pass(3 * day);
+    if (what !== 'nothing runs') await workOff();
+    await pass(3 * day);
+    if (what !== 'nothing runs') await workOff();
+    expect(tries).toHaveLength(1);
+
+    await instance.query(goOn);
+    await workOff();
+    expect(tries).toHaveLength(2);
+    await pass(2 * hour);
+    await workOff();
+    expect(tries).toHaveLength(2);
+    expect(await untilDue()).toBeUndefined();
+    expect(await newest()).toBe('abandoned');
+  });
 });
