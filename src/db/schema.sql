@@ -127,6 +127,7 @@ create table campaign_brand (
   constraint campaign_brand_lists_check CHECK ((cardinality(lists) > 0))
 );
 comment on column campaign_brand.lists is 'keys of the campaign''s sourced lists that name the brand; the first one speaks in the letter';
+CREATE TRIGGER brands_of_letters_stay BEFORE DELETE OR UPDATE OF campaign_id, brand_id ON public.campaign_brand FOR EACH ROW EXECUTE FUNCTION guard_brand_of_letters();
 
 create table confirmation_cap (
   address_fingerprint bytea not null,
@@ -405,6 +406,18 @@ comment on column worker.queue_lost_at is 'since when it cannot reach the queue;
 comment on column worker.mark_lost_at is 'since when it cannot write its mark into DATA_DIR, and so takes no letters; null: it can';
 comment on column worker.relays_lost_at is 'since when no mail relay takes anything from it; null: one does, or none was tried';
 comment on column worker.got_on_at is 'when a statement that releases, claims or records letters last came to its end, or there was none';
+
+CREATE OR REPLACE FUNCTION public.guard_brand_of_letters()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if exists (select from letter where campaign_id = old.campaign_id and brand_id = old.brand_id) then
+    raise exception 'a brand stays in its campaign, because letters to it refer to that' using errcode = 'foreign_key_violation';
+  end if;
+  return case when tg_op = 'DELETE' then old else new end;
+end $function$
+;
 
 CREATE OR REPLACE FUNCTION public.guard_deletion()
  RETURNS trigger

@@ -115,6 +115,25 @@ describe('the database', () => {
     await expect(add(address)).rejects.toThrow('an_email_address_can_be_written_to');
   });
 
+  it('lets a brand leave its campaign only while no letter to it is there', async () => {
+    await client.query(`
+      insert into letter (campaign_id, brand_id, wording_id)
+      select campaign_id, brand_id, wording.id
+      from campaign_brand join brand on brand.id = brand_id join wording using (campaign_id)
+      where brand.slug = 'hm'`);
+    const ofBrand = "where brand_id = (select id from brand where slug = 'hm')";
+    for (const statement of [
+      `delete from campaign_brand ${ofBrand}`,
+      `update campaign_brand set brand_id = (select id from brand where slug = 'nike') ${ofBrand}`,
+    ])
+      await expect(client.query(statement)).rejects.toThrow('a brand stays in its campaign');
+    await client.query(`update campaign_brand set contact_id = contact_id ${ofBrand}`);
+    const others = await client.query(
+      "delete from campaign_brand using brand where brand.id = brand_id and slug = 'nike'",
+    );
+    expect(others.rowCount).toBe(1);
+  });
+
   it.each(['Two\nlines', 'A\ttab', 'turned \u202eround', 'a\u2028b', 'hidden\u200f', 'a\u0085b'])(
     'refuses the name %j of a brand, which could not stand in a letter',
     async (name) => {
