@@ -112,7 +112,7 @@ export function recordOutcomes({
   ${name} as (
     update letter set
       state = ${choose((move) => `'${moves[move].to}'`)}::letter_state,
-      state_at = now(), due_at = outcome.due_at, sent_sha256 = outcome.sent_sha256
+      state_at = now(), due_at = outcome.due_at, sent_sha256 = coalesce(outcome.sent_sha256, letter.sent_sha256)
     from outcome
     where letter.id = outcome.id and ${only} and (${allowed})
     returning letter.id, letter.campaign_id, letter.brand_id, letter.state, letter.due_at,

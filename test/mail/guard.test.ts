@@ -84,6 +84,24 @@ describe('a system that may not write to everybody', () => {
     expect(smtp.accepted).toHaveLength(3);
   }, 120_000);
 
+  it('keeps the proof of what an earlier try handed over', async () => {
+    smtp.script((moment) => (moment === 'rcpt' ? { reply: '450 4.2.2 mailbox full' } : undefined));
+    await letWrite('*');
+    await writeMany(instance, { people: 1, brands: ['hm'] });
+    const tried = async (times: number) => {
+      await untilStates(instance, { deferred: 1 });
+      const [letter] = await instance.query<{ tries: number; hash: string | null }>(
+        "select tries, encode(sent_sha256, 'hex') as hash from letter",
+      );
+      return letter?.tries === times && letter;
+    };
+    const { hash } = await until(() => tried(1), 'the first try');
+    expect(hash).toMatch(/^[0-9a-f]{64}$/);
+
+    await letWrite('');
+    expect((await until(() => tried(2), 'a try that the guard stops')).hash).toBe(hash);
+  }, 60_000);
+
   it('keeps notices to people as well', async () => {
     const closed = await letWrite('');
     await writeLetters(instance.visitor(), { email: 'advocate@mail.example' });
