@@ -31,10 +31,11 @@ function sendFault(
   minutes = 1,
 ) {
   const locale = pages.locale(request);
-  const [title, text] = [`fault.${fault}Title`, `fault.${fault}Text`].map((key) =>
-    locale.text(key, { minutes }),
-  );
   const again = status >= 500 || status === 429 ? repeat(request) : undefined;
+  const isUnread = status === 429 && !again;
+  const [title, text] = [`fault.${fault}Title`, isUnread ? 'fault.tooManyUnread' : `fault.${fault}Text`].map(
+    (key) => locale.text(key, { minutes }),
+  );
   pages.send(request, response, 'fault', { title, text, again }, status);
 }
 

@@ -152,6 +152,8 @@ describe('what is refused before anything reads it', () => {
       const { page } = await untilTooMany(next, 900);
       saysWhen(page);
       expect(page.html).not.toContain('<form');
+      expect(wordsOf(page)).toContain('was not read, and nothing was stored');
+      expect(wordsOf(page)).not.toMatch(/nothing is lost/i);
       expect(await statuses()).toEqual([429, 429, 429]);
       saysWhen(await visitor.get('/how'));
     } finally {
