@@ -39,12 +39,20 @@ const brandNames = statement<{ id: number; name: string }>(
 const known = statement<{ fingerprint: Buffer }>(`
   select fingerprint from letter_fingerprint where campaign_id = $1 and fingerprint = any ($2::bytea[])`);
 
+// Whoever lets drafts expire, or erases a person, locks the person, too: who is gone when this had waited for them gets
+// no mark, since nobody could take it back, and who has confirmed meanwhile no second one. People come in one order, and
+// all before the first mark, so that two of these never wait for each other.
 // A fingerprint that is already there marks a letter that was already written: it is taken out, not sent twice.
 // Of two that are new in this very statement the first one counts.
-const confirm = statement(`
-  with wanted as (
-    select id, campaign_id, n, substring($3::bytea from (16 * (n - 1) + 1)::int for 16) as fingerprint
-    from unnest($1::bigint[], $2::int[]) with ordinality as draft (id, campaign_id, n)
+const confirm = statement<{ id: string }>(`
+  with person as (
+    select id, confirmed_at is null as is_new from advocate where id = any ($5::bigint[])
+    order by id for no key update
+  ),
+  wanted as (
+    select id, campaign_id, n, substring($4::bytea from (16 * (n - 1) + 1)::int for 16) as fingerprint
+    from unnest($1::bigint[], $2::bigint[], $3::int[]) with ordinality as draft (id, advocate_id, campaign_id, n)
+    where advocate_id = any (array(select id from person where is_new))
   ),
   fresh as (
     insert into letter_fingerprint (campaign_id, fingerprint) select campaign_id, fingerprint from wanted
@@ -69,8 +77,11 @@ const confirm = statement(`
   ${moveLetters('findDuplicate', {
     name: 'duplicate',
     chosen: 'select id from judged where not is_first',
-  })}
-  update advocate set confirmed_at = coalesce(confirmed_at, now()) where id = any ($4::bigint[])`);
+  })},
+  done as (
+    update advocate set confirmed_at = now() where id = any (array(select id from person where is_new))
+  )
+  select id::text from person`);
 
 export type Confirmed =
   | { kind: 'confirmed'; receipt: string }
@@ -112,18 +123,23 @@ export async function lookAtConfirmation(db: Queryable, vault: Vault, token: str
 export async function confirmLetters(db: Queryable, vault: Vault, tokens: string[]): Promise<Confirmed[]> {
   const found = await find(db, vault, tokens);
   const people = new Map(found.flatMap((one) => ('kind' in one ? [] : [[one.row.id, one] as const])));
-  if (people.size > 0) {
-    const all = [...people.values()];
-    await db.rows(confirm, [
+  const all = [...people.values()];
+  const there = new Set<string>();
+  if (all.length > 0) {
+    const rows = await db.rows(confirm, [
       all.flatMap(({ row }) => row.ids),
+      all.flatMap(({ row }) => row.ids.map(() => row.id)),
       all.flatMap(({ row }) => row.ids.map(() => row.campaign_id)),
       Buffer.concat(all.flatMap(({ marks }) => marks)),
       all.map(({ row }) => row.id),
     ]);
+    for (const { id } of rows) there.add(id);
   }
-  return found.map((one) =>
-    'kind' in one ? one : { kind: 'confirmed', receipt: openTokens(vault, one.row).receipt },
-  );
+  return found.map((one) => {
+    if ('kind' in one) return one;
+    if (!there.has(one.row.id)) return { kind: 'unknown link' }; // expired or erased in this very moment
+    return { kind: 'confirmed', receipt: openTokens(vault, one.row).receipt };
+  });
 }
 
 type Found = { row: Row; marks: Buffer[] };

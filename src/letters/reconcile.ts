@@ -91,6 +91,7 @@ const doubtSome = statement<{ n: number }>(`
 
 // Nobody can tell whether people who had not confirmed did so after the backup was made, and their letters went out.
 // Their link must not send them again; it says that it is not good any more. These did, and their campaign is not open.
+// In the order in which people are locked: they are dropped a few at a time, in one transaction.
 const unconfirmedWriters = statement<{ id: string }>(`
   with named as materialized (
     select distinct advocate_id from letter where message_id = any ($1::text[])
@@ -99,7 +100,8 @@ const unconfirmedWriters = statement<{ id: string }>(`
     select id from advocate
     where id = advocate_id and confirmed_at is null and created_at < (select held_since from instance where one)
     offset 0
-  ) as advocate`);
+  ) as advocate
+  order by advocate.id`);
 
 // Answers to brands that may have left since: only their writers can say that they go again.
 const doubtAnswers = (which: string) =>

@@ -38,7 +38,7 @@ const expiring = (whenLocked: '' | 'skip locked') =>
   statement<{ n: number }>(`
   with old as (
     select id from advocate where id = any ($1::bigint[]) and confirmed_at is null
-    for update ${whenLocked}
+    order by id for update ${whenLocked}
   ),
   ${moveLetters('expire', {
     name: 'expired',

@@ -13,6 +13,7 @@ const ask = statement(`
     select id, $2::bytea as mailbox from advocate
     where waiting_hash = $1 and confirmed_at is null
       and not exists (select from notice where advocate_id = advocate.id and state in ('waiting', 'sending'))
+    for key share -- nobody is there any more if this had to wait until the draft expired
   ),
   ${takeNotice({ name: 'cap', from: 'person' })}
   insert into notice (advocate_id, kind) select person.id, 'confirm' from person, cap`);

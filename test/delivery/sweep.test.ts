@@ -4,9 +4,9 @@ import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
-import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
+import { untilSomebodyWaits } from '../support/moments.ts';
 
 let instance: Instance;
 let one: number;
@@ -79,12 +79,7 @@ describe('a bundle', () => {
         taken.letter_ids.slice(0, 1),
       );
       const sweeping = sweep(other, { silent: [one] }).catch(() => {}); // the round may fail
-      await until(async () => {
-        const waiting = await instance.query(
-          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-        );
-        return waiting.length > 0;
-      }, 'a sweep that waits for the claim');
+      await untilSomebodyWaits(instance);
       return { sweeping };
     });
     await sweeping;

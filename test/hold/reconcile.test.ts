@@ -7,11 +7,10 @@ import { unknown } from '../../src/commands/unknown.ts';
 import { startHold } from '../../src/hold/hold.ts';
 import { confirmLetters } from '../../src/letters/confirm-letters.ts';
 import { reconcileLetters } from '../../src/letters/reconcile.ts';
-import { lettersOn, timelineOn, until } from '../support/advocate.ts';
+import { lettersOn, timelineOn } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
-  gate,
   messageIdOf,
   stateCounts,
   statesOf,
@@ -19,6 +18,7 @@ import {
   type Writer,
   writeMany,
 } from '../support/letters.ts';
+import { whileItWaits } from '../support/moments.ts';
 import { readiness } from '../support/readiness.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
@@ -149,26 +149,13 @@ describe('reconciling', () => {
   it('makes unknown what somebody confirms while the drafts are being dropped, and drops no page of theirs', async () => {
     const [late] = (await writeMany(instance, { people: 1, brands: ['hm'], confirmed: false })) as [Writer];
     await hold();
-    const { database, vault } = instance.context;
-    const done = gate();
-    const confirming = database.transaction(async (transaction) => {
-      await confirmLetters(transaction, vault, [late.confirm]);
-      await done.opened;
-    });
-    const ran = run('--unknown', '--yes');
-    await until(
-      async () =>
-        (
-          await instance.query(
-            "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()",
-          )
-        ).length,
-      'somebody who waits for it',
-      30_000,
+    const { vault } = instance.context;
+    const [, { out }] = await whileItWaits(
+      instance,
+      (held) => held.transaction((transaction) => confirmLetters(transaction, vault, [late.confirm])),
+      () => run('--unknown', '--yes'),
     );
-    done.open();
-    await confirming;
-    expect((await ran).out).toContain('dropped: 0 submissions');
+    expect(out).toContain('dropped: 0 submissions');
     expect(await statesOf(instance, late)).toEqual({ hm: 'unknown' });
   });
 

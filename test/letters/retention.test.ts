@@ -3,7 +3,7 @@ import { states } from '../../src/letters/letter.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { counting, sum } from '../support/counting.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { untilStates, type Writer, writeMany } from '../support/letters.ts';
+import { makeOlder, putInto, untilStates, type Writer, writeMany } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
@@ -20,36 +20,11 @@ afterEach(async () => {
 
 const days = (n: number) => `${n * 24} hours`;
 
-/** Makes everything about a person older, as if the clock had gone on. */
-async function age(writer: Writer, by: string): Promise<void> {
-  const token = writer.receipt.slice('/r/'.length);
-  await instance.query(
-    `with person as (
-       update advocate set created_at = created_at - $2::interval, confirmed_at = confirmed_at - $2::interval
-       where receipt_hash = sha256($1::text::bytea) returning id
-     )
-     update letter set state_at = state_at - $2::interval from person where advocate_id = person.id`,
-    [token, by],
-  );
-}
+const age = (writer: Writer, by: string) => makeOlder(instance, writer, by);
+const put = (writer: Writer, state: string, brand?: string) => putInto(instance, writer, state, brand);
 
 const write = async (brands: string[], confirmed = true) =>
   (await writeMany(instance, { people: 1, brands, confirmed }))[0] as Writer;
-
-/** Puts the letters of a person into a state, whatever may lead there. */
-async function put(writer: Writer, state: string, brand?: string): Promise<void> {
-  await instance.context.database.transaction(async ({ rows }) => {
-    const run = (text: string, values: unknown[] = []) => rows({ name: '', text }, values);
-    await run('alter table letter disable trigger letter_moves_as_designed');
-    await run(
-      `update letter set state = $2::text::letter_state from advocate, brand
-       where advocate.id = advocate_id and brand.id = brand_id and ($3::text is null or brand.slug = $3)
-         and receipt_hash = sha256($1::text::bytea)`,
-      [writer.receipt.slice('/r/'.length), state, brand ?? null],
-    );
-    await run('alter table letter enable trigger letter_moves_as_designed');
-  });
-}
 
 const counts = () =>
   instance.query(

@@ -10,15 +10,16 @@ import type { Caught, TestSmtp } from './smtp.ts';
 /** A person whose letters are on their way; `receipt` is the path of their private page. */
 export type Writer = { address: string; confirm: string; receipt: string };
 
-type Crowd = { people: number; brands: string[]; campaign?: string; confirmed?: boolean };
+type Crowd = { people: number; brands: string[]; campaign?: string; confirmed?: boolean; address?: string };
 
 /**
  * Letters of many people, stored and confirmed as the web role does it, but without a form each: the limits
  * on forms are there to stop exactly this. Nobody gets a confirmation mail, so that all mail is letters.
+ * With an address, all are from one mailbox.
  */
 export async function writeMany(
   { context }: Instance,
-  { people, brands, campaign: slug = 'speak-out-for-central', confirmed = true }: Crowd,
+  { people, brands, campaign: slug = 'speak-out-for-central', confirmed = true, address: mailbox }: Crowd,
 ): Promise<Writer[]> {
   const { database, vault, wordings, config, hint } = context;
   const campaign = await findCampaign(database, slug, config.mailDomain);
@@ -30,9 +31,9 @@ export async function writeMany(
   if (!wording) throw new Error('there is no English wording');
 
   const crowd = randomBytes(4).toString('hex');
-  const addresses = Array.from({ length: people }, (_, n) => `person-${n}-${crowd}@mail.example`);
+  const addresses = Array.from({ length: people }, (_, n) => mailbox ?? `person-${n}-${crowd}@mail.example`);
   await database.pool.query(
-    'insert into confirmation_cap select unnest($1::bytea[]), array[now(), now(), now()]',
+    'insert into confirmation_cap select unnest($1::bytea[]), array[now(), now(), now()] on conflict do nothing',
     [addresses.map((address) => mailboxMark(vault, address))],
   );
   const writers: Writer[] = [];
@@ -95,6 +96,42 @@ export async function setContact(
   change: string,
 ): Promise<void> {
   await query(`update contact set ${change} from brand where brand.id = brand_id and slug = '${brand}'`);
+}
+
+/** Makes everything about a person older, as if the clock had gone on; `by` is an interval. */
+export async function makeOlder(
+  { query }: Instance,
+  { receipt }: Pick<Writer, 'receipt'>,
+  by: string,
+): Promise<void> {
+  await query(
+    `with person as (
+       update advocate set created_at = created_at - $2::interval, confirmed_at = confirmed_at - $2::interval
+       where receipt_hash = sha256($1::text::bytea) returning id
+     )
+     update letter set state_at = state_at - $2::interval from person where advocate_id = person.id`,
+    [receipt.slice('/r/'.length), by],
+  );
+}
+
+/** Puts the letters of a person into a state, whatever may lead there. */
+export async function putInto(
+  { context: { database } }: Instance,
+  { receipt }: Writer,
+  state: string,
+  brand?: string,
+): Promise<void> {
+  await database.transaction(async ({ rows }) => {
+    const run = (text: string, values: unknown[] = []) => rows({ name: '', text }, values);
+    await run('alter table letter disable trigger letter_moves_as_designed');
+    await run(
+      `update letter set state = $2::text::letter_state from advocate, brand
+       where advocate.id = advocate_id and brand.id = brand_id and ($3::text is null or brand.slug = $3)
+         and receipt_hash = sha256($1::text::bytea)`,
+      [receipt.slice('/r/'.length), state, brand ?? null],
+    );
+    await run('alter table letter enable trigger letter_moves_as_designed');
+  });
 }
 
 /** How many letters are in each state. */

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Database } from '../../src/db/database.ts';
+import { cancelLetters, eraseAdvocate } from '../../src/letters/cancel-letters.ts';
+import { confirmLetters } from '../../src/letters/confirm-letters.ts';
+import { expireDrafts } from '../../src/letters/retention.ts';
+import { writeLetters as writeByForm } from '../support/advocate.ts';
+import { type Instance, startInstance } from '../support/instance.ts';
+import { statesOf, type Writer, writeMany } from '../support/letters.ts';
+import { untilSomebodyWaits, whileItWaits } from '../support/moments.ts';
+import { wordsOf } from '../support/visitor.ts';
+
+let instance: Instance;
+beforeEach(async () => {
+  instance = await startInstance({ roles: ['web'] });
+});
+afterEach(() => instance.close());
+
+const write = async (crowd: Partial<Parameters<typeof writeMany>[1]> = {}) =>
+  (await writeMany(instance, { people: 1, brands: ['hm', 'nike'], ...crowd }))[0] as Writer;
+
+const tokenOf = ({ receipt }: Writer) => receipt.slice('/r/'.length);
+const line = () => instance.query('select 1 from waiting_letter');
+
+const erase = (database: Database, writer: Writer) =>
+  eraseAdvocate({ ...instance.context, database }, tokenOf(writer));
+
+/** Without a writer: everybody. */
+async function letExpire(database: Database, writer?: Writer): Promise<void> {
+  const rows = await instance.query<{ id: string }>(
+    'select id::text from advocate where $1::text is null or receipt_hash = sha256($1::text::bytea)',
+    [writer && tokenOf(writer)],
+  );
+  await database.transaction((transaction) =>
+    expireDrafts(
+      transaction,
+      rows.map(({ id }) => id),
+    ),
+  );
+}
+
+/** Their letters go when they write once more: nothing says that they wrote before. */
+async function expectToBeNew({ address }: Writer): Promise<void> {
+  const again = await write({ address });
+  expect(await statesOf(instance, again)).toEqual({ hm: 'ready', nike: 'ready' });
+}
+
+type Going = (database: Database, writer: Writer) => Promise<unknown>;
+
+describe.each<[string, Going]>([
+  ['expires', letExpire],
+  ['is erased', erase],
+])('whoever confirms in the moment in which their submission %s', (_how, goAway) => {
+  it('is told that the link is not good any more, and can write again', async () => {
+    const writer = await write({ confirmed: false });
+    const [, page] = await whileItWaits(
+      instance,
+      (held) => goAway(held, writer),
+      () => instance.visitor().post(`/confirm/${writer.confirm}`),
+    );
+    expect(page.status).toBe(404);
+    expect(wordsOf(page)).toContain('not good any more');
+    expect(await line()).toEqual([]);
+    expect(await instance.query('select 1 from letter_fingerprint')).toEqual([]);
+    await expectToBeNew(writer);
+  });
+
+  it('keeps nobody from confirming who does so in the same statement', async () => {
+    const { database, vault } = instance.context;
+    const [before, writer, after] = [
+      await write({ confirmed: false }),
+      await write({ confirmed: false }),
+      await write({ confirmed: false }),
+    ];
+    const [, confirmed] = await whileItWaits(
+      instance,
+      (held) => goAway(held, writer),
+      () =>
+        confirmLetters(
+          database,
+          vault,
+          [after, writer, before].map(({ confirm }) => confirm),
+        ),
+    );
+    expect(confirmed).toEqual([
+      { kind: 'confirmed', receipt: tokenOf(after) },
+      { kind: 'unknown link' },
+      { kind: 'confirmed', receipt: tokenOf(before) },
+    ]);
+    for (const other of [before, after])
+      expect(await statesOf(instance, other)).toEqual({ hm: 'ready', nike: 'ready' });
+    expect(await line()).toHaveLength(4);
+    await expectToBeNew(writer);
+  });
+});
+
+it('whoever asks for the mail once more in the moment in which it expires finds nothing there any more', async () => {
+  const visitor = instance.visitor();
+  const waiting = await writeByForm(visitor);
+  await instance.query("update notice set state = 'accepted'");
+  const [, answer] = await whileItWaits(
+    instance,
+    (held) => letExpire(held),
+    () => visitor.post(`${waiting}/again`),
+  );
+  expect(answer.status).toBe(303);
+  expect((await visitor.get(answer.location)).status).toBe(404);
+});
+
+it('a second press on the button, held up until the letters were taken back, leaves no mark of them', async () => {
+  const { context } = instance;
+  const { database, vault } = context;
+  const writer = await write({ confirmed: false });
+  const { second, cancelled } = await database.transaction(async (transaction) => {
+    await confirmLetters(transaction, vault, [writer.confirm]);
+    const second = confirmLetters(database, vault, [writer.confirm]);
+    await untilSomebodyWaits(instance);
+    const within: Database = { ...database, transaction: (work) => work(transaction) };
+    const cancelled = await cancelLetters({ ...context, database: within }, tokenOf(writer));
+    return { second, cancelled };
+  });
+  expect(cancelled).toBe(2);
+  expect(await second).toEqual([{ kind: 'confirmed', receipt: tokenOf(writer) }]);
+  expect(await statesOf(instance, writer)).toEqual({ hm: 'cancelled', nike: 'cancelled' });
+  await expectToBeNew(writer);
+});
