@@ -70,13 +70,12 @@ const isDone = (advocate: string) => `confirmed_at is not null and not exists (
 
 const donePeople = lookThrough(`now() - interval '${personalDays} days'`, isDone('looked'));
 
-const forget = statement<{ n: number }>(`
-  with done as (
-    select id from advocate where id = any ($1::bigint[]) and ${isDone('advocate')}
-    for update skip locked
-  ),
-  gone as (
-    delete from advocate where id = any (array(select id from done)) returning id
+const lockPeople = statement<{ id: string }>(`
+  select id::text from advocate where id = any ($1::bigint[]) for update skip locked`);
+
+const forgetDone = statement<{ n: number }>(`
+  with gone as (
+    delete from advocate where id = any ($1::bigint[]) and ${isDone('advocate')} returning id
   )
   select count(*)::int as n from gone`);
 
@@ -120,8 +119,8 @@ const forgetCaps = statement(`
  * @returns how many submissions expired, and how many people were forgotten
  */
 export async function scrub(db: Database): Promise<{ expired: number; forgotten: number }> {
-  const expired = await removeAll(db, oldDrafts, expire);
-  const forgotten = await removeAll(db, donePeople, forget);
+  const expired = await removeAll(db, oldDrafts, (ids) => db.row(expire, [ids]));
+  const forgotten = await removeAll(db, donePeople, (ids) => forget(db, ids));
   await untilNone(() => stripOrphans(db));
   await db.rows(forgetCaps);
   return { expired, forgotten };
@@ -133,31 +132,44 @@ export async function scrub(db: Database): Promise<{ expired: number; forgotten:
  * @returns how many people are gone
  */
 export function expireDraftsBeforeHold(db: Queryable): Promise<number> {
-  return removeAll(db, draftsBeforeHold, expireForSure);
+  return removeAll(db, draftsBeforeHold, (ids) => db.row(expireForSure, [ids]));
 }
 
 /** Lets the drafts of these people expire, unless they have confirmed. @returns how many people are gone */
 export function expireDrafts(db: Queryable, ids: string[]): Promise<number> {
-  return remove(db, ids, expireForSure);
+  return remove(ids, (some) => db.row(expireForSure, [some]));
 }
 
-type Removal = Statement<{ n: number }>;
+type Removal = (ids: string[]) => Promise<{ n: number } | undefined>;
 
 async function removeAll(db: Queryable, look: Statement<Looked>, removal: Removal): Promise<number> {
   let gone = 0;
   let looked = await db.row(look, ['-infinity']);
   while (looked) {
-    gone += await remove(db, looked.due, removal);
+    gone += await remove(looked.due, removal);
     looked = await db.row(look, [looked.at]);
   }
   return gone;
 }
 
-async function remove(db: Queryable, ids: string[], removal: Removal): Promise<number> {
+async function remove(ids: string[], removal: Removal): Promise<number> {
   let gone = 0;
   for (let from = 0; from < ids.length; from += atOnce)
-    gone += (await db.row(removal, [ids.slice(from, from + atOnce)]))?.n ?? 0;
+    gone += (await removal(ids.slice(from, from + atOnce)))?.n ?? 0;
   return gone;
+}
+
+/**
+ * Forgets those of these people who are done. Whatever begins anew for a person locks them first: who is locked at this
+ * moment is busy, and for those whom this has locked nothing can begin. Only then another statement judges whether
+ * they are done, since each one sees what was there when it began, and not what came while it was finding its way to
+ * the lock.
+ */
+function forget(db: Database, ids: string[]): Promise<{ n: number } | undefined> {
+  return db.transaction(async (transaction) => {
+    const locked = await transaction.rows(lockPeople, [ids]);
+    return transaction.row(forgetDone, [locked.map(({ id }) => id)]);
+  });
 }
 
 /** Removes what belonged to these letters, whose advocate is gone. Needs a transaction. */

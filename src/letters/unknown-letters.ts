@@ -51,15 +51,22 @@ const accept = statement<{ id: LetterId }>(`
   })}
   select id::text from accepted`);
 
-// Without its writer it cannot be written out again. Its five days begin anew: a person may take longer than that to
-// find out, and a host that asks to come again later must not be the end of it.
+// Without its writer it cannot be written out again: this waits for whoever erases or forgets them, and then finds
+// nobody. Its five days begin anew: a person may take longer than that to find out, and a host that asks to come again
+// later must not be the end of it.
 const resend = statement<{ id: LetterId }>(`
-  with ${moveLetters('resend', {
+  with named as materialized (
+    select id, advocate_id from letter where id = any ($1::bigint[]) and state = 'unknown'
+    union
+    select id, advocate_id from letter where message_id = any ($2::text[]) and state = 'unknown'
+  ),
+  writer as (
+    select id from advocate where id = any (array(select advocate_id from named))
+    order by id for key share
+  ),
+  ${moveLetters('resend', {
     name: 'again',
-    chosen: `
-      select id from letter where id = any ($1::bigint[]) and advocate_id is not null
-      union
-      select id from letter where message_id = any ($2::text[]) and advocate_id is not null`,
+    chosen: 'select id from named where advocate_id = any (array(select id from writer))',
     set: 'due_at = now(), first_tried_at = null',
     returning: 'id, campaign_id, brand_id, due_at',
   })},

@@ -95,7 +95,7 @@ export async function draftOnPage(
     const digest = keyedHash(vault.keyFor('submission'), `answer ${submission} ${checked.text}`);
     const draft = newDraft(vault, answered, digest, { ...blank, text: checked.text });
     const added = await addDraft(transaction, answered, draft, caps.drafts);
-    return added.kind === 'full' ? added : { kind: 'drafted', handle: added.handle };
+    return 'handle' in added ? { kind: 'drafted', handle: added.handle } : added;
   });
 }
 
@@ -147,7 +147,7 @@ export async function sendDraft(
     if (!answer) return 'gone';
     if (!sendable(answer)) return 'sent';
     if (openContent(vault, answer, handle, answer.draft_content).text === '') return 'empty';
-    return (await approveDraft(transaction, answer, caps.answersPerDay)) ? 'sent' : 'enough';
+    return approveDraft(transaction, answer, caps.answersPerDay);
   });
 }
 

@@ -76,8 +76,8 @@ export const findAnswerOnPage = (db: Queryable, token: string, handle: string) =
 export const findAnswer = (db: Queryable, id: string) => db.row(answerOfId, [id]);
 
 // A letter that has enough drafts takes no more: they are counted and added under the person's row, which whoever
-// erases takes first as well.
-const lockPerson = statement('select id from advocate where id = $1 for no key update');
+// erases or forgets them takes first as well. So this waits for them, and then finds nobody.
+const lockPerson = statement<{ id: string }>('select id::text from advocate where id = $1 for no key update');
 
 const waitingDrafts = statement<{ n: number }>(
   "select count(*)::int as n from reply where letter_id = $1 and state = 'draft'",
@@ -101,8 +101,8 @@ export async function addDraft(
   { id, letter_id, advocate_id }: Answered,
   { handle, digest, content }: NewDraft,
   most: number,
-): Promise<{ kind: 'drafted' | 'known'; handle: string } | { kind: 'full' }> {
-  await transaction.rows(lockPerson, [advocate_id]);
+): Promise<{ kind: 'drafted' | 'known'; handle: string } | { kind: 'full' | 'gone' }> {
+  if (!(await transaction.row(lockPerson, [advocate_id]))) return { kind: 'gone' };
   const known = await transaction.row(sameDigest, [letter_id, digest]);
   if (known) return { kind: 'known', ...known };
   if (((await transaction.row(waitingDrafts, [letter_id]))?.n ?? 0) >= most) return { kind: 'full' };
@@ -125,16 +125,16 @@ const approve = statement<{ id: string }>(`
   update reply set state = 'waiting', state_at = now(), at = now(), due_at = now(), first_tried_at = null
   where id = $1 and (state = 'draft' or state = 'unknown') returning id::text`);
 
-/** Lets an answer go, unless too many went today. Needs a transaction. */
+/** Lets an answer go, unless too many went today, or its writer is gone. Needs a transaction. */
 export async function approveDraft(
   transaction: Queryable,
   { draft, letter_id, advocate_id }: Answer,
   mostPerDay: number,
-): Promise<boolean> {
-  await transaction.rows(lockPerson, [advocate_id]);
-  if (((await transaction.row(leftToday, [letter_id]))?.n ?? 0) >= mostPerDay) return false;
+): Promise<'sent' | 'enough' | 'gone'> {
+  if (!(await transaction.row(lockPerson, [advocate_id]))) return 'gone';
+  if (((await transaction.row(leftToday, [letter_id]))?.n ?? 0) >= mostPerDay) return 'enough';
   await transaction.rows(approve, [draft]);
-  return true;
+  return 'sent';
 }
 
 const drop = statement("delete from reply where id = $1 and state = 'draft'");

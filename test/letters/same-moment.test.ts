@@ -2,11 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from '../../src/db/database.ts';
 import { cancelLetters, eraseAdvocate } from '../../src/letters/cancel-letters.ts';
 import { confirmLetters } from '../../src/letters/confirm-letters.ts';
-import { expireDrafts } from '../../src/letters/retention.ts';
+import { expireDrafts, scrub } from '../../src/letters/retention.ts';
+import { resolveUnknown } from '../../src/letters/unknown-letters.ts';
 import { writeLetters as writeByForm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { statesOf, type Writer, writeMany } from '../support/letters.ts';
-import { untilSomebodyWaits, whileItWaits } from '../support/moments.ts';
+import { makeOlder, putInto, stateCounts, statesOf, type Writer, writeMany } from '../support/letters.ts';
+import { besides, untilSomebodyWaits, whileItWaits } from '../support/moments.ts';
 import { wordsOf } from '../support/visitor.ts';
 
 let instance: Instance;
@@ -19,6 +20,7 @@ const write = async (crowd: Partial<Parameters<typeof writeMany>[1]> = {}) =>
   (await writeMany(instance, { people: 1, brands: ['hm', 'nike'], ...crowd }))[0] as Writer;
 
 const tokenOf = ({ receipt }: Writer) => receipt.slice('/r/'.length);
+const isThere = async ({ receipt }: Writer) => (await instance.visitor().get(receipt)).status === 200;
 const line = () => instance.query('select 1 from waiting_letter');
 
 const erase = (database: Database, writer: Writer) =>
@@ -122,4 +124,60 @@ it('a second press on the button, held up until the letters were taken back, lea
   expect(await second).toEqual([{ kind: 'confirmed', receipt: tokenOf(writer) }]);
   expect(await statesOf(instance, writer)).toEqual({ hm: 'cancelled', nike: 'cancelled' });
   await expectToBeNew(writer);
+});
+
+describe('a letter that is sent again', () => {
+  /** Nobody knows of it whether it arrived, and its writer is due to be forgotten. */
+  async function writeUnknown(): Promise<{ writer: Writer; id: string }> {
+    const writer = await write({ brands: ['hm'] });
+    await putInto(instance, writer, 'unknown');
+    await instance.query('delete from waiting_letter');
+    await makeOlder(instance, writer, '29 days');
+    const [letter] = await instance.query<{ id: string }>('select max(id)::text as id from letter');
+    return { writer, id: letter?.id ?? '' };
+  }
+  const sendAgain = (database: Database, id: string) =>
+    database.transaction((transaction) => resolveUnknown(transaction, [{ id, accepted: false }]));
+
+  it.each<[string, Going]>([
+    ['forgotten', scrub],
+    ['erased', erase],
+  ])('while its writer is being %s stays as it is', async (_how, goAway) => {
+    const { writer, id } = await writeUnknown();
+    const [, sent] = await whileItWaits(
+      instance,
+      (held) => goAway(held, writer),
+      () => sendAgain(instance.context.database, id),
+    );
+    expect(sent).toEqual({ accepted: 0, resent: 0 });
+    expect(await isThere(writer)).toBe(false);
+    expect(await stateCounts(instance)).toEqual({ unknown: 1 });
+    expect(await line()).toEqual([]);
+  });
+
+  it('keeps its writer from being forgotten, also while that is not written down yet', async () => {
+    const { writer, id } = await writeUnknown();
+    const [sent, forgotten] = await besides(
+      instance,
+      (held) => sendAgain(held, id),
+      () => scrub(instance.context.database),
+    );
+    expect(sent).toEqual({ accepted: 0, resent: 1 });
+    expect(forgotten).toEqual({ expired: 0, forgotten: 0 });
+    expect(await statesOf(instance, writer)).toEqual({ hm: 'ready' });
+    expect(await line()).toHaveLength(1);
+  });
+
+  it('is taken back when its writer is erased while that is not written down yet', async () => {
+    const { writer, id } = await writeUnknown();
+    const [sent, erased] = await whileItWaits(
+      instance,
+      (held) => sendAgain(held, id),
+      () => erase(instance.context.database, writer),
+    );
+    expect(sent).toEqual({ accepted: 0, resent: 1 });
+    expect(erased).toBe(true);
+    expect(await stateCounts(instance)).toEqual({ cancelled: 1 });
+    expect(await line()).toEqual([]);
+  });
 });
