@@ -26,10 +26,13 @@ export const penDays = 28;
  */
 export const penRoom = { letters: 10_000, strangers: 1_000, bytesPerMail: 64 * 1024 } as const;
 
-// What belongs to a letter that is gone is not kept: its writer wanted it gone, or its time was over.
+// What belongs to a letter that is gone is not kept: its writer wanted it gone, or its time was over. The lock waits for
+// whoever removes its traces, who waits for this one.
 const put = statement<{ fits: boolean; kept: boolean }>(`
   with target as (
-    select ours.id from (select 1) as mail left join (select id from letter where ${hasHandle}) as ours on true
+    select ours.id from (select 1) as mail left join (
+      select id from letter where ${hasHandle} for key share
+    ) as ours on true
     where $1::text is null or ours.id is not null
   ),
   room as (

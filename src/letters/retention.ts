@@ -81,32 +81,27 @@ const forgetDone = statement<{ n: number }>(`
 
 const allowScrub = statement("select set_config('outspoken.scrub', 'on', true)");
 
+const hasTraces = `advocate_id is null and message_id is not null and state not in ${underway}`;
+const lockSome = statement<{ id: string }>(`
+  select id::text from letter where ${hasTraces} limit 200 for update skip locked`);
+const lockThese = statement<{ id: string }>(`
+  select id::text from letter where ${hasTraces} and id = any ($1::bigint[]) for update`);
+
 // A letter without its advocate keeps what can be counted: campaign, brand, state and the day. One that was tried for days
 // has hundreds of events.
-const stripping = (which: string) =>
-  statement<{ n: number }>(`
-  with chosen as (
-    select id from letter
-    where advocate_id is null and message_id is not null and state not in ${underway} and ${which}
-  ),
-  stripped as (
-    update letter set message_id = null, sent_sha256 = null, first_tried_at = null, due_at = null, bundle_id = null,
-      state_at = date_trunc('day', state_at)
-    where id = any (array(select id from chosen))
-    returning id
-  ),
-  unwritten as (
-    delete from event where letter_id = any (array(select id from chosen))
+const strip = statement(`
+  with unwritten as (
+    delete from event where letter_id = any ($1::bigint[])
   ),
   uncounted as (
-    delete from came_back where letter_id = any (array(select id from chosen))
+    delete from came_back where letter_id = any ($1::bigint[])
   ),
   unpenned as (
-    delete from pen where letter_id = any (array(select id from chosen))
+    delete from pen where letter_id = any ($1::bigint[])
   )
-  select count(*)::int as n from stripped`);
-const stripSome = stripping('true limit 200 for update skip locked');
-const stripThese = stripping('id = any ($1::bigint[]) for update');
+  update letter set message_id = null, sent_sha256 = null, first_tried_at = null, due_at = null, bundle_id = null,
+    state_at = date_trunc('day', state_at)
+  where id = any ($1::bigint[])`);
 
 const forgetCaps = statement(`
   delete from confirmation_cap
@@ -174,16 +169,19 @@ function forget(db: Database, ids: string[]): Promise<{ n: number } | undefined>
 
 /** Removes what belonged to these letters, whose advocate is gone. Needs a transaction. */
 export async function stripLetters(transaction: Queryable, ids: string[]): Promise<void> {
-  await transaction.rows(allowScrub);
-  await transaction.rows(stripThese, [ids]);
+  await removeTraces(transaction, await transaction.rows(lockThese, [ids]));
 }
 
 /** One round of removing what belonged to letters without an advocate. */
-function stripOrphans(db: Database): Promise<{ n: number } | undefined> {
-  return db.transaction(async (transaction) => {
-    await transaction.rows(allowScrub);
-    return transaction.row(stripSome);
-  });
+function stripOrphans(db: Database): Promise<{ n: number }> {
+  return db.transaction(async (transaction) => removeTraces(transaction, await transaction.rows(lockSome)));
+}
+
+/** The letters are locked already, so that what mail about them left behind until then is seen, and no more comes. */
+async function removeTraces(transaction: Queryable, letters: { id: string }[]): Promise<{ n: number }> {
+  await transaction.rows(allowScrub);
+  await transaction.rows(strip, [letters.map(({ id }) => id)]);
+  return { n: letters.length };
 }
 
 /** Does a round again and again until one finds nothing; tells how many there were in all. */

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from '../../src/db/database.ts';
+import { type Penned, putIntoPen } from '../../src/inbound/pen.ts';
 import { cancelLetters, eraseAdvocate } from '../../src/letters/cancel-letters.ts';
 import { confirmLetters } from '../../src/letters/confirm-letters.ts';
 import { expireDrafts, scrub } from '../../src/letters/retention.ts';
 import { resolveUnknown } from '../../src/letters/unknown-letters.ts';
-import { writeLetters as writeByForm } from '../support/advocate.ts';
+import { lettersOn, writeLetters as writeByForm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { makeOlder, putInto, stateCounts, statesOf, type Writer, writeMany } from '../support/letters.ts';
 import { besides, untilSomebodyWaits, whileItWaits } from '../support/moments.ts';
@@ -179,5 +180,42 @@ describe('a letter that is sent again', () => {
     expect(erased).toBe(true);
     expect(await stateCounts(instance)).toEqual({ cancelled: 1 });
     expect(await line()).toEqual([]);
+  });
+});
+
+describe('mail about a letter that no rule could place', () => {
+  let writer: Writer;
+  let keep: (database: Database) => Promise<Penned>;
+  beforeEach(async () => {
+    writer = await write({ brands: ['hm'] });
+    await putInto(instance, writer, 'accepted');
+    const { handle } = lettersOn(await instance.visitor().get(writer.receipt))[0] ?? { handle: '' };
+    const { vault, config } = instance.context;
+    const mail = {
+      reason: 'unsigned address',
+      raw: Buffer.from('Hello'),
+      digest: Buffer.alloc(32),
+      handle,
+    } as const;
+    keep = (database) =>
+      database.transaction((transaction) =>
+        putIntoPen({ database: transaction, vault, mailDomain: config.mailDomain }, mail),
+      );
+  });
+  const pen = () => instance.query('select 1 from pen');
+
+  it('goes with its writer, who is erased while it is being kept', async () => {
+    const [kept] = await whileItWaits(instance, keep, () => erase(instance.context.database, writer));
+    expect(kept.kind).toBe('penned');
+    expect(await pen()).toEqual([]);
+  });
+
+  it('is not kept when its writer is being erased', async () => {
+    await whileItWaits(
+      instance,
+      (held) => erase(held, writer),
+      () => keep(instance.context.database),
+    );
+    expect(await pen()).toEqual([]);
   });
 });
