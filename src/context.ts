@@ -46,9 +46,7 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
 
     let postgres: EmbeddedPostgres | undefined;
     if (!config.databaseUrl) {
-      postgres = await startPostgres(config.dataDir, () =>
-        log.warn('the embedded PostgreSQL makes good what a sudden end left undone; this may take minutes'),
-      );
+      postgres = await startPostgres(config.dataDir, (words) => log.warn(words));
       opened.push(() => postgres?.close() ?? Promise.resolve());
     }
     const databaseUrl = config.databaseUrl ?? (postgres as EmbeddedPostgres).url;

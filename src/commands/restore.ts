@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareFolder, readOwnKeys } from '../context.ts';
+import { whereItIs } from '../embedded/exchange.ts';
 import { restore as restoreFile } from '../embedded/restore.ts';
 import { openHighWater } from '../hold/high-water.ts';
 import { whatToDo } from '../hold/hold.ts';
@@ -24,12 +25,12 @@ export const restore: Command = {
     const restored = await restoreFile(dataDir, file, {
       replace,
       interrupted,
+      say,
       signs: keys.length > 0 ? createVault(keys).signs : [],
       beforeExchange: () => openHighWater(dataDir).noteRestore(),
     });
     const { about, letters, asideAs } = restored;
-    if (asideAs)
-      say(`What was there is in ${asideAs}. Remove it when you need it no more: people are in it.`);
+    if (asideAs) say(whereItIs(asideAs));
     say(`The database is as it was at ${about.made}, with ${letters} letters.`);
     say(`It knows nothing of what was sent since, so sending is on hold. ${whatToDo}`);
     return undefined;

@@ -16,6 +16,7 @@ import {
   readOrMakePassword,
   serverEnvironment,
 } from './cluster.ts';
+import { finishExchange, refuseEmptyBesideOld } from './exchange.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { endOrphan, instanceLock, urlOf } from './orphan.ts';
 import { inUse, startFailed, wrongPassword } from './start-failed.ts';
@@ -33,16 +34,21 @@ export type EmbeddedPostgres = {
  * user may enter, and on no port. It runs in a session of its own, so that Ctrl-C reaches us first and letters
  * in flight are recorded before it stops.
  *
- * @param onRecovery is called when it takes long, since it was killed in the middle of much work
+ * @param warn is told what somebody who starts it should know: that it takes long, or that it finished a restore
  * @throws ExpectedError when the folder is used by another process or cannot be used, or when the programs
  *   do not run on this machine
  */
-export async function startPostgres(folder: string, onRecovery = () => {}): Promise<EmbeddedPostgres> {
+export async function startPostgres(
+  folder: string,
+  warn: (words: string) => void = () => {},
+): Promise<EmbeddedPostgres> {
   forgetOtherServers();
   const programs = await findPrograms();
   const owner = await ownerOfServer();
   const dataFolder = join(folder, 'postgres');
   await removeLeftovers(folder);
+  for (const line of await finishExchange(folder)) warn(line);
+  await refuseEmptyBesideOld(folder);
   const password = await readOrMakePassword(join(folder, 'postgres-password'));
   await createCluster(programs, owner, folder, dataFolder, password);
   await endOrphan(dataFolder, password);
@@ -56,7 +62,7 @@ export async function startPostgres(folder: string, onRecovery = () => {}): Prom
     await rm(socketFolder, { recursive: true, force: true });
   };
   const hold = async () => {
-    const client = await connectWhenReady(server, url, { dataFolder, onRecovery });
+    const client = await connectWhenReady(server, url, { dataFolder, warn });
     await client.query('select pg_advisory_lock($1)', [instanceLock]).catch(() => {
       throw inUse(dataFolder); // who starts in the same moment took our server for an orphan, and goes on with its own
     });
@@ -124,10 +130,13 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socke
 /** How often it is tried until a server must have come up, or tell that it will. */
 const patience = 600;
 
+const recoveryTakesLong =
+  'the embedded PostgreSQL makes good what a sudden end left undone; this may take minutes';
+
 async function connectWhenReady(
   server: ReturnType<typeof spawnServer>,
   url: string,
-  { dataFolder, onRecovery }: { dataFolder: string; onRecovery: () => void },
+  { dataFolder, warn }: { dataFolder: string; warn: (words: string) => void },
 ): Promise<pg.Client> {
   let recovering = 0;
   for (let tries = 0; tries < patience; tries += 1) {
@@ -145,7 +154,7 @@ async function connectWhenReady(
       if (codeOf(error) === '57P03') {
         tries = 0; // stopped in the middle, it would have to begin again
         recovering += 1;
-        if (recovering === patience / 10) onRecovery();
+        if (recovering === patience / 10) warn(recoveryTakesLong);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, 25));

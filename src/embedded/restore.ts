@@ -1,10 +1,11 @@
-import { chmod, chown, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { ExpectedError } from '../expected.ts';
 import { unpack } from './archive.ts';
 import type { About } from './backup.ts';
 import { ownerOfServer } from './cluster.ts';
+import { exchange, exists, finishExchange } from './exchange.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { endOrphan, findRunningPostgres } from './orphan.ts';
 import { startPostgres } from './postgres.ts';
@@ -18,6 +19,8 @@ type Options = {
   interrupted: AbortSignal;
   /** What must be written down before the old database is out of the way. */
   beforeExchange(): Promise<void>;
+  /** Tells people what else was done. */
+  say(line: string): void;
 };
 
 export type Restored = { about: About; letters: number; asideAs?: string };
@@ -31,13 +34,12 @@ export type Restored = { about: About; letters: number; asideAs?: string };
 export async function restore(
   dataDir: string,
   file: string,
-  { replace, signs, interrupted, beforeExchange }: Options,
+  { replace, signs, interrupted, beforeExchange, say }: Options,
 ): Promise<Restored> {
   const postgres = join(dataDir, 'postgres');
-  const password = join(dataDir, 'postgres-password');
   await refuseWhileRunning(dataDir);
-  const isThere = await exists(postgres);
-  if (isThere && !replace)
+  for (const line of await finishExchange(dataDir)) say(line);
+  if (!replace && (await exists(postgres)))
     throw new ExpectedError(
       `There is a database in ${postgres}. With --replace it is moved aside, and the backup comes in its place.`,
     );
@@ -50,13 +52,7 @@ export async function restore(
     interrupted.throwIfAborted();
     await refuseWhileRunning(dataDir); // unpacking took its time
     await beforeExchange();
-    const asideAs = isThere ? `${postgres}-before-${stamp()}` : undefined;
-    if (asideAs) {
-      await rename(postgres, asideAs);
-      if (await exists(password)) await rename(password, `${asideAs}-password`);
-    }
-    await rename(join(staging, 'postgres-password'), password);
-    await rename(join(staging, 'postgres'), postgres);
+    const asideAs = await exchange(dataDir, staging);
     return { about, letters, asideAs };
   } finally {
     await rm(staging, { recursive: true, force: true });
@@ -120,11 +116,3 @@ async function give(path: string, owner: User): Promise<void> {
     else await chown(below, owner.uid, owner.gid);
   }
 }
-
-const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
-const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '');

@@ -63,6 +63,7 @@ describe('a backup of a database that is being written to', () => {
       replace: false,
       interrupted,
       signs: [],
+      say: () => {},
       beforeExchange: async () => {
         noted = true;
       },
