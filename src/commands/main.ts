@@ -25,7 +25,7 @@ const commands: Record<string, Command> = {
 };
 
 async function main(name: string, args: string[]): Promise<void> {
-  const command = commands[name];
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new ExpectedError(`There are these commands: ${Object.keys(commands).join(', ')}.`);
   const interrupted = waitForInterruption();
   try {
