@@ -23,7 +23,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
       if (password !== undefined && !(await endOrphan(join(left, 'postgres'), password))) continue;
       await rm(left, { recursive: true, force: true });
     } catch {
-      // what cannot be removed, as root's cannot by another, is in nobody's way
+      // what cannot be removed, as root's cannot by another, or has a server on it still, is in nobody's way
     }
   }
 }

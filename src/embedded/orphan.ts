@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { codeOf } from '../expected.ts';
 import { forgetOtherServers, isSocketFolder } from './cluster.ts';
-import { inUse } from './start-failed.ts';
+import { inUse, stillEnding } from './start-failed.ts';
 
 /** Embedded servers that others started: whose they are, and what becomes of those that are nobody's. */
 
@@ -20,6 +20,7 @@ export function urlOf(socketFolder: string, password: string): string {
  * well, the folder of its socket is left.
  *
  * @returns false: there is a process of which it cannot be told whether it is such a server
+ * @throws ExpectedError when the folder is in use, or such a server does not end
  */
 export async function endOrphan(dataFolder: string, password: string): Promise<boolean> {
   const written = await readPidFile(dataFolder);
@@ -33,10 +34,11 @@ export async function endOrphan(dataFolder: string, password: string): Promise<b
     for (let tries = 0; isAlive(pid) && tries < (found ? 200 : 40); tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    if (!found && isAlive(pid)) return false; // the new server judges the pid file itself
+    if (isAlive(pid) && found) throw stillEnding(dataFolder, pid);
+    if (isAlive(pid)) return false; // the new server judges the pid file itself
   }
   if (isSocketFolder(socketFolder)) await rm(socketFolder, { recursive: true, force: true });
-  return !isAlive(pid);
+  return true;
 }
 
 /** The server that another Outspoken runs on this folder at this moment, for working beside it; undefined: none. */

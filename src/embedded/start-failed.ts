@@ -11,6 +11,13 @@ export function inUse(dataFolder: string): ExpectedError {
   );
 }
 
+/** A server with much to write takes its time; killed meanwhile, it would have to make it good at the next start. */
+export function stillEnding(dataFolder: string, pid: number): ExpectedError {
+  return new ExpectedError(
+    `The PostgreSQL that an earlier Outspoken left on ${dirname(dataFolder)}, process ${pid}, was told to end and has not yet. Wait until it has, then try again.`,
+  );
+}
+
 export function wrongPassword(dataFolder: string): ExpectedError {
   return new ExpectedError(
     `The embedded PostgreSQL in ${dataFolder} refuses the password in ${dataFolder}-password. Put back the file that was made with it.`,

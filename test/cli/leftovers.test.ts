@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import { findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
-import { belongingsOf, serverOf } from '../support/left-behind.ts';
+import { belongingsOf, isRunning, serverOf } from '../support/left-behind.ts';
 import { launch, startProgram } from '../support/program.ts';
 
 let folder: string;
@@ -70,6 +72,34 @@ describe('a start', () => {
     expect(existsSync(sockets)).toBe(true);
     expect(await (await startProgram(env)).stop()).toBe(0);
     expect(existsSync(sockets)).toBe(false);
+  });
+
+  it('leaves a server that does not end where it is, and says so', async () => {
+    const program = await startProgram(env);
+    const { pid, sockets } = await serverOf(env.DATA_DIR);
+    // a server waits for its sessions to end
+    const client = new pg.Client({ connectionString: await findRunningPostgres(env.DATA_DIR) });
+    client.on('error', () => {});
+    await client.connect();
+    const session = (await client.query('select pg_backend_pid() as pid')).rows[0].pid as number;
+    process.kill(session, 'SIGSTOP');
+    try {
+      program.child.kill('SIGKILL');
+      await program.ended;
+      const refused = launch(env);
+      expect(await refused.ended).toEqual({ code: 1, signal: null });
+      expect(refused.err()).toBe(
+        `The PostgreSQL that an earlier Outspoken left on ${env.DATA_DIR}, process ${pid}, was told to end and has not yet. Wait until it has, then try again.\n`,
+      );
+      expect(isRunning(pid)).toBe(true);
+      expect(existsSync(join(sockets, '.s.PGSQL.5432'))).toBe(true);
+    } finally {
+      process.kill(session, 'SIGCONT');
+    }
+    await until(async () => !isRunning(pid), 'a server that has ended', 60_000);
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    await client.end().catch(() => {});
+    await rmdir(sockets); // the server itself has cleared it
   });
 
   it('waits for a server that was killed and has not been collected yet', async () => {
