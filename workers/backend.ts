@@ -86,16 +86,37 @@ export async function openOnPostgres(connectionString: string): Promise<Backend>
   const Postgres = withBackend(createPostgresBackend);
   const Steady = steady(Postgres.Worker);
   const pool = new pg.Pool({ connectionString, application_name: 'outspoken-queue', ...connections });
+  pool.on('error', () => {}); // an idle connection that broke is replaced; while parts are replaced, nobody else listens
   pool.on('connect', (one) => one.on('error', () => {})); // one in use tells the query that it has
   return {
-    openQueue: (name) => new Postgres.Queue(name, { ...queueOptions, connection: pool }),
+    openQueue: (name) =>
+      lettingGo(pool, () => new Postgres.Queue(name, { ...queueOptions, connection: pool })),
     startWorker: (name, process, concurrency) =>
-      new Steady(name, process, { ...workerOptions, connection: pool, concurrency }),
+      lettingGo(pool, () => new Steady(name, process, { ...workerOptions, connection: pool, concurrency })),
     probe: async () => {}, // without the database no letter could be brought to its end either
     async close() {
       if (!pool.ending) await pool.end();
     },
   };
+}
+
+/**
+ * BullMQ's parts listen to a pool that they were given, and go on when they are closed. In an outage they are replaced
+ * again and again: the pool would keep all of them.
+ */
+function lettingGo<Part extends { close(force?: boolean): Promise<void> }>(
+  pool: pg.Pool,
+  open: () => Part,
+): Part {
+  const others = new Set(pool.listeners('error'));
+  const part = open();
+  const own = pool.listeners('error').filter((listener) => !others.has(listener));
+  const close = part.close.bind(part);
+  part.close = (force) => {
+    for (const listener of own) pool.off('error', listener as (error: Error) => void);
+    return close(force);
+  };
+  return part;
 }
 
 type WorkerClass = new (
