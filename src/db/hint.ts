@@ -41,8 +41,10 @@ export function listenForHints(
   let closed = false;
   let client: pg.Client | undefined;
   let retry: NodeJS.Timeout | undefined;
+  let idle = false; // a connection is asked one thing at a time
 
   async function connect(): Promise<void> {
+    idle = false;
     client = new pg.Client({ connectionString: url, application_name: 'outspoken-hints', ...lifeline });
     client.on('notification', onHint);
     client.on('error', again);
@@ -51,12 +53,18 @@ export function listenForHints(
       await client.connect();
       await client.query(onConnect);
       await client.query(`listen ${channel}`);
+      idle = true;
     } catch {
       again();
     }
   }
   const probe = setInterval(() => {
-    if (!retry) client?.query('select').catch(again);
+    if (!idle || retry) return;
+    const asked = client;
+    idle = false;
+    asked?.query('select').then(() => {
+      idle = asked === client;
+    }, again);
   }, probing);
   probe.unref();
   function again(): void {
