@@ -6,7 +6,7 @@ import pg from 'pg';
 import { findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
-import { writeLetters } from '../support/advocate.ts';
+import { until, writeLetters } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
 import { describeWith } from '../support/needs.ts';
 import { type Ending, launch, startProgram } from '../support/program.ts';
@@ -126,6 +126,21 @@ describe('a restore that is killed at its end', () => {
     await untilReadiness(program, ({ status }) => status === 'hold');
     expect(await countLetters((await findRunningPostgres(dataDir)) as string)).toBe(inBackup);
     expect(await program.stop()).toBe(0);
+    expect(await countAside((await found('postgres-before-'))[0] as string)).toBe(before);
+  });
+
+  it('is finished by two starts at the same moment, of which one goes on', async () => {
+    await restore(dying(1), '--replace').ended;
+    const both = [launch(env), launch(env)];
+    const ready = () => both.filter((one) => one.out().includes('Outspoken is ready'));
+    const over = () => both.filter((one) => one.isOver());
+    await until(async () => ready().length + over().length === 2, 'both', 60_000);
+    expect(over().map((one) => one.err())).toEqual([
+      expect.stringContaining('Another Outspoken already runs on'),
+    ]);
+    ready()[0]?.child.kill('SIGTERM');
+    expect((await ready()[0]?.ended)?.code).toBe(0);
+    expect(await countIn(dataDir)).toBe(inBackup);
     expect(await countAside((await found('postgres-before-'))[0] as string)).toBe(before);
   });
 
