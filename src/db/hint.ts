@@ -63,7 +63,7 @@ export function listenForHints(
     const asked = client;
     idle = false;
     asked?.query('select').then(() => {
-      idle = asked === client;
+      if (asked === client) idle = true;
     }, again);
   }, probing);
   probe.unref();
