@@ -58,18 +58,23 @@ export function putBack({ name, chosen, only }: { name: string; chosen: string; 
 
 /**
  * The SQL that takes letters out of the line: part of a `with` list. `rows` has a row per letter, with the columns
- * `id, campaign_id, brand_id, due_at` as they were while it waited, so that each is found by the key of its index.
+ * `id, campaign_id, brand_id, due_at` as they were while it waited. Each is looked up by the key of its index: a plan
+ * from a time in which none was put off would as soon go through all that were.
  */
 export function takeOutOfLine(rows: string): string {
+  const places = (where: string) => `
+      select place from ${rows}, lateral (
+        select ctid as place from waiting_letter
+        where ${where} and waiting_letter.due_at = ${rows}.due_at and letter_id = id
+        offset 0
+      ) as waiting`;
+  const ready = `not deferred and waiting_letter.campaign_id = ${rows}.campaign_id
+          and waiting_letter.brand_id = ${rows}.brand_id`;
   return `
-  not_ready as (
-    delete from waiting_letter using ${rows}
-    where waiting_letter.campaign_id = ${rows}.campaign_id and waiting_letter.brand_id = ${rows}.brand_id
-      and waiting_letter.due_at = ${rows}.due_at and letter_id = id and not deferred
-  ),
-  not_deferred as (
-    delete from waiting_letter using ${rows}
-    where waiting_letter.due_at = ${rows}.due_at and letter_id = id and deferred
+  out_of_line as (
+    delete from waiting_letter where ctid = any (array(${places(ready)}
+      union all ${places('deferred')}
+    ))
   )`;
 }
 

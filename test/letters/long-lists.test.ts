@@ -5,11 +5,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { listSuspended } from '../../src/brands/contact-health.ts';
 import { statement } from '../../src/db/database.ts';
 import { startHold } from '../../src/hold/hold.ts';
+import { cancelLetters } from '../../src/letters/cancel-letters.ts';
 import { reconcileLetters } from '../../src/letters/reconcile.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { listUnknown } from '../../src/letters/unknown-letters.ts';
 import { counting, sum } from '../support/counting.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { stateCounts, writeMany } from '../support/letters.ts';
+import { putOff, stateCounts, writeMany } from '../support/letters.ts';
 
 const settings = statement<{ patience: string; whole: string; joined: string }>(`
   select current_setting('statement_timeout') as patience, current_setting('enable_seqscan') as whole,
@@ -88,5 +90,41 @@ describe('what staff ask of a long line of letters', () => {
     const reconciled = await reconcileLetters(parts, folder, { accepted: [], complete: false });
     expect(reconciled).toMatchObject({ unknown: waiting - 5 + 3, waiting: 0 });
     expect(sum(counts)).toBeLessThanOrEqual(4 * waiting);
+  });
+});
+
+describe('whoever takes a letter back', () => {
+  const waiting = 300;
+  let instance: Instance;
+  beforeAll(async () => {
+    instance = await startInstance({ roles: ['web'] });
+    await writeMany(instance, { people: waiting, brands: ['hm'] });
+  });
+  afterAll(() => instance.close());
+
+  /** Somebody writes one more letter, and takes it back; how many rows of the line that looked at. */
+  async function takeBackOne(meanwhile = async () => {}): Promise<number> {
+    const [writer] = await writeMany(instance, { people: 1, brands: ['hm'] });
+    await meanwhile();
+    const { database, counts } = counting(instance.context.database, 'waiting_letter');
+    const token = writer?.receipt.slice('/r/'.length) ?? '';
+    expect(await cancelLetters({ ...instance.context, database }, token)).toBe(1);
+    return sum(counts);
+  }
+
+  // a plan may be from a time in which none waited so
+  it('looks up that one in the line, whether all were put off or wait for their turn', async () => {
+    await instance.query('analyze');
+    const putAllOff = async () => {
+      await releaseLetters(instance.context.database);
+      await putOff(instance);
+    };
+    expect(await takeBackOne(putAllOff)).toBe(1);
+    expect(await instance.query('select 1 from waiting_letter where deferred')).toHaveLength(waiting);
+
+    await instance.query('analyze');
+    await writeMany(instance, { people: waiting, brands: ['hm'] });
+    expect(await takeBackOne()).toBe(1);
+    expect(await instance.query('select 1 from waiting_letter where not deferred')).toHaveLength(waiting);
   });
 });

@@ -183,6 +183,21 @@ export async function untilAllEnded(
   return counts;
 }
 
+/** Puts off all letters that were released, as if they had been tried for the first time so long ago: due now. */
+export async function putOff({ query }: Pick<Instance, 'query'>, firstTried = '0 seconds'): Promise<void> {
+  await query('delete from bundle');
+  await query("update letter set state = 'sending' where state = 'queued'");
+  await query(
+    `with put_off as (
+       update letter set state = 'deferred', first_tried_at = now() - $1::text::interval, due_at = now()
+       where state = 'sending' returning id, campaign_id, brand_id, due_at
+     )
+     insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
+     select id, campaign_id, brand_id, due_at, true from put_off`,
+    [firstTried],
+  );
+}
+
 /** Makes letters that are to be tried again later fall due now, and hosts that asked for a break be asked again. */
 export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<void> {
   await query(
