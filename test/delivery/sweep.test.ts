@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Database } from '../../src/db/database.ts';
 import { openBundles } from '../../src/letters/bundle-store.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
+import { until } from '../support/advocate.ts';
+import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 import { untilSomebodyWaits } from '../support/moments.ts';
@@ -36,6 +39,42 @@ describe('a bundle', () => {
   it('is taken once, however often and to whomever its job comes', async () => {
     const taken = [await take(one), await take(other), await take(one)];
     expect(taken.map((row) => row?.letter_ids.length)).toEqual([2, undefined, undefined]);
+  });
+
+  it('that nobody takes is found after a while, or at once when the queue was lost, and again ever more seldom', async () => {
+    const find = async (queueWasLost: boolean) => {
+      const { database } = instance.context;
+      const fallen = { silent: [], workerId: one, isActive: () => false, queueWasLost };
+      return (await sweepLetters(database, fallen)).untaken;
+    };
+    const lie = (seconds: number) =>
+      instance.query("update bundle set released_at = now() - $1 * interval '1 second'", [seconds]);
+    await lie(-5);
+    expect(await find(false)).toEqual([]);
+    await lie(1);
+    expect(await find(true)).toEqual([{ id: bundle, size: 2, again: 0 }]);
+    for (const [seconds, again] of [
+      [3600, 8],
+      [4 * 3600, 10],
+    ] as const) {
+      await lie(seconds);
+      expect(await find(false)).toEqual([{ id: bundle, size: 2, again }]);
+    }
+    await take(one);
+    expect(await find(true)).toEqual([]);
+  });
+
+  it('gives no letter to a worker that has not taken it, also when that asks once more', async () => {
+    const row = await take(one);
+    if (!row) throw new Error('the bundle was not there');
+    const { database } = instance.context;
+    const ask = (workerId: number, database: Database) =>
+      bundlesOf(workerId, database).recordAndClaim(row, [], row.letter_ids);
+    expect(await ask(other, database)).toEqual([]);
+    expect(await stateCounts(instance)).toEqual({ queued: 2 });
+    expect(await ask(one, database)).toHaveLength(2);
+    expect(await ask(other, losingTheFirstAnswer(database))).toEqual([]);
+    expect(await ask(one, losingTheFirstAnswer(database))).toHaveLength(2); // as if nobody had heard of them
   });
 
   it('is left to the worker that works on it, and comes back when that has dropped it', async () => {

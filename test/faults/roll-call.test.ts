@@ -1,5 +1,13 @@
-import { describe, expect, it } from '@jest/globals';
-import { createRollCall, type Standing } from '../../src/letters/roll-call.ts';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Database, openDatabase } from '../../src/db/database.ts';
+import {
+  callWorkers,
+  createRollCall,
+  enlistWorker,
+  holdLock,
+  type Standing,
+} from '../../src/letters/roll-call.ts';
+import { cloneDatabase } from '../support/database.ts';
 
 /** Calls the roll every two seconds, as a worker does, and says at which seconds somebody was taken for dead. */
 function watch(
@@ -60,5 +68,31 @@ describe('the roll call of workers', () => {
     const standings = (second: number) =>
       heldUp(second) ? undefined : [living(1, second <= 10 ? second : 98, false)];
     expect(watch(106, standings)).toEqual(new Map());
+  });
+});
+
+describe('a worker that is connected', () => {
+  let clones: Awaited<ReturnType<typeof cloneDatabase>>[];
+  let databases: Database[];
+  beforeAll(async () => {
+    clones = [await cloneDatabase(), await cloneDatabase()];
+    databases = clones.map(({ url }) => openDatabase(url, 2));
+  });
+  afterAll(async () => {
+    for (const database of databases) await database.close();
+    for (const clone of clones) await clone.drop();
+  });
+
+  it('is so in its own database, and not in that of another instance on the same server', async () => {
+    const [here, there] = databases as [Database, Database];
+    const [id, sameId] = [await enlistWorker(here), await enlistWorker(there)];
+    expect(sameId).toBe(id);
+    const client = await here.pool.connect();
+    await client.query(holdLock(id));
+    const connected = async (database: Database) =>
+      (await callWorkers(database)).map((worker) => worker.connected);
+    const seen = [await connected(here), await connected(there)];
+    client.release(true);
+    expect(seen).toEqual([[true], [false]]);
   });
 });

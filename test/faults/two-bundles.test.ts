@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Database } from '../../src/db/database.ts';
 import { type BundleRow, openBundles, type Sent } from '../../src/letters/bundle-store.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { beatWorker, enlistWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
+import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { bringForward, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
@@ -21,7 +21,11 @@ describe('a letter that fell due again while its first bundle is still open', ()
     const { first, second, again } = await putOffAndReleasedAgain();
     await bundles().finish(first);
     expect(await releaseLetters(instance.context.database)).toEqual([]);
-    const claimed = await bundles(losingTheFirstAnswer()).recordAndClaim(second, [], [again]);
+    const claimed = await bundles(losingTheFirstAnswer(instance.context.database)).recordAndClaim(
+      second,
+      [],
+      [again],
+    );
     expect(claimed.map(({ id }) => id)).toEqual([again]); // although it was claimed before, and nobody heard
     await bundles().recordAndClaim(second, [accepted(again)], []);
     await bundles().finish(second);
@@ -62,21 +66,6 @@ const stateOf = async (id: string) =>
 
 const bundles = (database = instance.context.database) =>
   openBundles(database, { workerId, mark: unmarked, log: createLog('silent') });
-
-/** A database that does what the first statement says, and whose answer is lost. */
-function losingTheFirstAnswer(): Database {
-  const { database } = instance.context;
-  let isLost = false;
-  return {
-    ...database,
-    async rows(statement, values) {
-      const rows = await database.rows(statement, values);
-      if (isLost) return rows;
-      isLost = true;
-      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
-    },
-  };
-}
 
 /** Two letters in a bundle: one is accepted, the other one put off, and due again before the bundle is over. */
 async function putOffAndReleasedAgain() {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import type { Database } from '../../src/db/database.ts';
 import { databaseOf } from '../../src/embedded/postgres.ts';
 
 const server = () => process.env.TEST_POSTGRES_URL as string;
@@ -42,4 +43,18 @@ export async function onServer(text: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/** A database that does what the first statement says, and whose answer is lost. */
+export function losingTheFirstAnswer(database: Database): Database {
+  let isLost = false;
+  return {
+    ...database,
+    async rows(statement, values) {
+      const rows = await database.rows(statement, values);
+      if (isLost) return rows;
+      isLost = true;
+      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+    },
+  };
 }
