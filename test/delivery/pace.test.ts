@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { prepareDelivery } from '../support/delivery.ts';
 import {
   letOthersPass,
@@ -57,5 +58,34 @@ describe("a contact's hours", () => {
     await fromNow('-2 hours', '2 hours');
     await untilStates(instance, { accepted: 6 });
     expect(lettersTo('hm', smtp.handedOver)).toHaveLength(2);
+  });
+});
+
+describe('letters to one contact', () => {
+  const { instance } = prepareDelivery({ roles: ['web'] });
+
+  it('leave in the order in which they fell due, whoever wrote first', async () => {
+    await setContact(instance, 'hm', 'hourly_pace = 60');
+    for (let n = 0; n < 3; n += 1) await writeMany(instance, { people: 1, brands: ['hm'] });
+    const turned = await instance.query<{ id: string }>(
+      `with turned as (
+         update letter set due_at = now() - id * interval '1 second' returning id, due_at
+       )
+       update waiting_letter set due_at = turned.due_at from turned where letter_id = id
+       returning id::text`,
+    );
+    const released = [];
+    for (const _ of turned) {
+      await releaseLetters(instance.context.database);
+      const letters = await instance.query<{ id: string }>(
+        "select id::text from letter where state = 'queued'",
+      );
+      released.push(...letters.map(({ id }) => id));
+      await instance.query("update letter set state = 'sending' where state = 'queued'");
+      await instance.query('delete from bundle');
+      await setContact(instance, 'hm', 'released_until = now()');
+    }
+    const newestFirst = turned.map(({ id }) => id).sort((a, b) => Number(b) - Number(a));
+    expect(released).toEqual(newestFirst);
   });
 });
