@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { liftHold, readStanding, startHold } from '../../src/hold/hold.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { putOff, stateCounts, writeMany } from '../support/letters.ts';
 
 let instance: Instance;
 beforeAll(async () => {
@@ -20,5 +22,22 @@ describe('a hold that begins twice', () => {
     expect(await liftHold(database, 3)).toBeGreaterThan(seen);
     expect((await readStanding(database)).hold).toBeUndefined();
     expect(await liftHold(database, 3)).toBeUndefined();
+  });
+});
+
+describe('while sending is on hold', () => {
+  it('no letter is released, and none is given up, however long ago it was tried first', async () => {
+    const { database } = instance.context;
+    await writeMany(instance, { people: 1, brands: ['hm'] });
+    await releaseLetters(database);
+    await putOff(instance, '6 days');
+    await writeMany(instance, { people: 1, brands: ['nike'] });
+    await startHold(database, 'asked');
+    expect(await releaseLetters(database)).toEqual([]);
+    expect(await stateCounts(instance)).toEqual({ deferred: 1, ready: 1 });
+
+    await liftHold(database, 0);
+    expect(await releaseLetters(database)).toHaveLength(1);
+    expect(await stateCounts(instance)).toEqual({ abandoned: 1, queued: 1 });
   });
 });

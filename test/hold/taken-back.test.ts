@@ -1,8 +1,9 @@
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
-import { readTakenBack } from '../../src/hold/taken-back.ts';
+import { openTakenBack, readTakenBack } from '../../src/hold/taken-back.ts';
 import { lettersOn } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
 import { beginHistory, type History } from '../support/history.ts';
@@ -83,12 +84,15 @@ describe('what people took back', () => {
     expect((await readTakenBack(history.dataDir)).erased).toHaveLength(2);
   });
 
-  it('is forgotten after sixty days, also when nothing is taken back any more', async () => {
+  it.each([
+    ['with the next that is taken back, also where no worker runs', 'note'],
+    ['when nothing is taken back any more', 'forget'],
+  ] as const)('is forgotten after sixty days: %s', async (_when, how) => {
     const folder = join(history.dataDir, 'taken-back');
     const dayBefore = (n: number) =>
       new Date(Date.now() - n * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
     for (const n of [59, 61]) await writeFile(join(folder, dayBefore(n)), 'erased x\n');
-    await instance.context.takenBack.forget();
+    await instance.context.takenBack[how]('cancelled', ['nothing that there is']);
     const days = await readdir(folder);
     expect(days).toContain(dayBefore(59));
     expect(days).not.toContain(dayBefore(61));
@@ -116,6 +120,18 @@ describe('what people took back', () => {
     expect(await statesOf(instance, steady)).toEqual({ hm: 'accepted', gap: 'accepted' });
     expect(smtp.handedOver.length).toBe(sent.length);
     expect(smtp.handedOver.length).toBeGreaterThanOrEqual(before);
+  });
+});
+
+describe('nothing', () => {
+  it('is not noted: whoever finds no letter left to cancel costs no write', async () => {
+    const own = await mkdtemp(join(tmpdir(), 'outspoken-nothing-'));
+    const { database, log } = instance.context;
+    await openTakenBack(database, own, log).note('cancelled', []);
+    expect(await readdir(own)).toEqual([]);
+    await openTakenBack(database, own, log).note('cancelled', ['something']);
+    expect(await readdir(own)).toEqual(['taken-back']);
+    await rm(own, { recursive: true });
   });
 });
 

@@ -83,6 +83,15 @@ describe('the mark', () => {
     await until(async () => (await outside()) > last, 'the mark after the last letter');
     await mark.close();
   });
+
+  it('is raised once more, too, when the worker ends right after its last letter', async () => {
+    instance = await history.start(['web']);
+    const mark = await openMark(instance.context, history.dataDir);
+    const last = await mark.cover();
+    await mark.close();
+    expect(await outside()).toBeGreaterThan(last);
+    expect(await markOf()).toBe(await outside());
+  });
 });
 
 describe('a database of another id that has letters', () => {
@@ -187,6 +196,27 @@ describe('a worker', () => {
     expect(said.parts.sending?.reason).toMatch(/older than letters that were sent/);
     expect(smtp.handedOver).toHaveLength(before);
     await untilStates(instance, { accepted: 3, ready: 5 });
+  });
+
+  it('claims nothing when the database is exchanged under it for another instance’s', async () => {
+    instance = await history.start();
+    await sendSome();
+    const [ours] = await instance.query<{ id: string }>('select id from instance');
+    await instance.query('update instance set id = gen_random_uuid(), mark = mark + 1000');
+    await untilReadiness(instance, ({ parts }) =>
+      /cannot keep its high-water mark in DATA_DIR/.test(parts.workers?.reason ?? ''),
+    );
+    const before = smtp.handedOver.length;
+    await writeMany(instance, { people: 5, brands: ['gap'] });
+    const [{ now } = { now: '' }] = await instance.query<{ now: string }>('select now()::text as now');
+    await until(async () => {
+      const later = "got_on_at > $1::timestamptz + interval '3 seconds'";
+      return (await instance.query(`select 1 from worker where ${later}`, [now])).length > 0;
+    }, 'a worker that has looked for letters a few times');
+    expect(smtp.handedOver).toHaveLength(before);
+
+    await instance.query('update instance set id = $1', [ours?.id]);
+    await untilStates(instance, { accepted: 8 });
   });
 
   it('sees the hold of another one, although its own folder knows of nothing', async () => {
