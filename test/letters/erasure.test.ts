@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { statement } from '../../src/db/database.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -146,6 +147,26 @@ describe('erasing', () => {
     const page = await instance.visitor().get(other?.receipt ?? '');
     expect(lettersOn(page).map(({ state }) => state)).toEqual(['accepted', 'accepted']);
     expect(page.html.match(/data-type="accepted"/g)).toHaveLength(2);
+  });
+
+  it('waits for mail about a letter that is being taken, and keeps that from nothing', async () => {
+    await instance.query("update contact set health = 'suspended'");
+    const receipt = await write();
+    const { database } = instance.context;
+    const { erased } = await database.transaction(async (transaction) => {
+      await transaction.rows(statement('select id from advocate for key share')); // whoever takes it begins so
+      const erased = erase(receipt);
+      await until(async () => {
+        const waiting = await instance.query(
+          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return waiting.length > 0;
+      }, 'an erasure that waits');
+      expect(await transaction.rows(statement('select id from letter for update'))).toHaveLength(3);
+      return { erased };
+    });
+    expect((await erased).location).toBe('/erased');
+    await untilStates(instance, { cancelled: 3 });
   });
 
   it.each([
