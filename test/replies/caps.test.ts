@@ -61,6 +61,28 @@ describe('mail without end to one letter', () => {
     expect(repliesOn(await one.page())).toHaveLength(caps.replies);
   });
 
+  it('leaves the room of what may be passed on alone when a machine wrote it', async () => {
+    const one = await correspond(instance, smtp);
+    for (let n = 0; n < caps.forwardsPerDay; n += 1)
+      await one.brandWrites({ headers: ['Auto-Submitted: auto-replied'] });
+    await one.brandWrites();
+    await one.replies(...times(caps.forwardsPerDay, 'kept'), 'accepted');
+  });
+
+  it('has no less room where its reader answered a lot', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites();
+    await one.replies('accepted');
+    await instance.query(
+      `insert into reply (handle, letter_id, advocate_id, direction, automatic, state, digest, content)
+       select left(md5(n::text), 20), letter_id, advocate_id, 'from advocate', false, 'accepted', sha256(n::text::bytea), content
+       from reply, generate_series(1, $1) n where letter_id = (select id from letter where message_id = $2)`,
+      [caps.replies, one.messageId],
+    );
+    await one.brandWrites();
+    expect(await one.forwards(2)).toHaveLength(2);
+  });
+
   it('takes no room from other letters', async () => {
     const other = await correspond(instance, smtp);
     await other.brandWrites();

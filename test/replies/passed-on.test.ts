@@ -4,6 +4,7 @@ import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture, sendLetter } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { gate, letOthersPass } from '../support/letters.ts';
 import { bring } from '../support/mail-client.ts';
 import { correspond, repliesOn } from '../support/replies.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -202,6 +203,58 @@ describe('a mailbox that does not take what is passed on', () => {
     const [reply] = await one.replies('unknown');
     expect(reply?.words).toContain('we do not know whether it arrived');
     expect(handed()).toHaveLength(before + 2);
+    smtp.script(undefined);
+  });
+
+  it('and refuses a first copy long after a second one was on its way has taken the second', async () => {
+    const one = await correspond(instance, smtp);
+    const held = [gate(), gate()] as const;
+    const handed = () => smtp.handedOver.filter(({ to }) => to.includes(one.address));
+    smtp.script((moment, { to }) => {
+      if (moment !== 'dot' || !to.includes(one.address)) return undefined;
+      return handed().length === 1
+        ? { until: held[0].opened, reply: '550 5.7.1 too late' }
+        : { until: held[1].opened };
+    });
+    await one.brandWrites();
+    await until(async () => handed().length === 1, 'a first copy', 60_000);
+    await instance.query(
+      "update reply set state_at = state_at - interval '20 minutes' where state = 'sending'", // its sender is taken for dead
+    );
+    await until(
+      async () => {
+        await instance.query(
+          "update reply set due_at = due_at - interval '1 minute' where state = 'waiting'",
+        );
+        return handed().length === 2;
+      },
+      'a second copy',
+      60_000,
+    );
+    held[0].open();
+    await letOthersPass(instance, ['nike']);
+    held[1].open();
+    await one.replies('accepted');
+    smtp.script(undefined);
+  });
+
+  it('and gives it back before its own answer was written down has not taken it', async () => {
+    const one = await correspond(instance, smtp);
+    const held = gate();
+    smtp.script((moment, { to }) =>
+      moment === 'dot' && to.includes(one.address) ? { until: held.opened } : undefined,
+    );
+    await one.brandWrites();
+    const handed = () => smtp.handedOver.find(({ to }) => to.includes(one.address));
+    await until(async () => handed() !== undefined, 'what is passed on', 60_000);
+    const to = handed()?.from ?? '';
+    const raw = fixture('postfix-failed', { ...anyLetter, returnPath: to });
+    expect((await bring(instance.inboundPort, { to, raw })).at(-1)).toMatch(/^250 /);
+    await one.replies('bounced');
+    held.open();
+    await one.forwards(1);
+    await letOthersPass(instance, ['nike']);
+    await one.replies('bounced');
     smtp.script(undefined);
   });
 
