@@ -76,6 +76,24 @@ describe('what strangers send', () => {
   });
 });
 
+describe('what nobody understands of the mail about letters', () => {
+  it('fills a larger room, and comes again later when that is full, while strangers have theirs', async () => {
+    const letter = await sendLetter(instance);
+    await instance.query(
+      `insert into pen (reason, letter_id, digest, data_key, key_version, raw)
+       select 'unreadable', id, sha256(n::text::bytea), '', 1, '' from letter, generate_series(2, $1::int) n
+       where message_id = $2`,
+      [penRoom.letters, letter.messageId],
+    );
+    expect((await letter.bring('unknown-bounce')).at(-1)).toMatch(/^250 /);
+    expect((await letter.bring('report-without-status')).at(-1)).toMatch(/^451 /);
+    expect(await writeToPostmaster(4)).toMatch(/^250 /);
+    await instance.query("delete from pen where reason = 'unreadable'");
+    expect((await letter.bring('report-without-status')).at(-1)).toMatch(/^250 /);
+    await instance.query('delete from pen');
+  });
+});
+
 describe('a mail to two letters', () => {
   it('is kept for each, so that the end of one does not take it from the other', async () => {
     const [one, other] = [await sendLetter(instance), await sendLetter(instance)];
