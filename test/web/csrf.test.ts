@@ -95,6 +95,17 @@ describe('a form', () => {
   });
 });
 
+describe('a page', () => {
+  it.each(['GET', 'HEAD'])('may be asked for from anywhere: %s', async (method) => {
+    const elsewhere = { origin: 'https://elsewhere.example', 'sec-fetch-site': 'cross-site' };
+    for (const headers of [undefined, elsewhere]) {
+      const response = await fetch(new URL(campaignPath, instance.url), { method, headers });
+      await response.text();
+      expect(response.status).toBe(200);
+    }
+  });
+});
+
 describe('every form of ours', () => {
   it('is refused when another site sends it, and changes nothing', async () => {
     const receipt = await writeAndConfirm(instance, instance.visitor(), { email: 'guarded@mail.example' });

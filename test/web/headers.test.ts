@@ -189,6 +189,18 @@ describe('every answer', () => {
   });
 });
 
+describe('a style or a font that is not there', () => {
+  it.each(['nothing.css', 'fonts', 'fonts/nothing.woff2', '/elsewhere.example'])(
+    'is no page and leads nowhere: /assets/%s',
+    async (name) => {
+      const response = await fetch(new URL(`/assets/${name}`, instance.url), { redirect: 'manual' });
+      expect([response.status, await response.text()]).toEqual([404, '']);
+      expect(response.headers.get('location')).toBeNull();
+      expect(response.headers.getSetCookie()).toEqual([]);
+    },
+  );
+});
+
 describe('cookies', () => {
   const cookies = async (url: string, path: string) =>
     (await fetch(new URL(path, url), { redirect: 'manual' })).headers
