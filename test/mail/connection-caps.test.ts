@@ -103,6 +103,22 @@ describe('a share of the connections', () => {
     expect(await mostUsed()).toBe(1);
   });
 
+  it('is what it was after it shrank for longer than an unused connection is kept', async () => {
+    const brief = createMailer({ url: `${smtp.url}&connections=4`, connections: 10, idle: 1000 });
+    const use = async () => {
+      smtp.mostOpen = smtp.open;
+      await Promise.all(Array.from({ length: 12 }, () => brief.send(envelope, message)));
+      return smtp.mostOpen;
+    };
+    for (const _ of [1, 2]) brief.share({ workers: 1, rank: 0 });
+    expect(await use()).toBe(4);
+    brief.share({ workers: 4, rank: 0 });
+    await until(async () => smtp.open === 0, 'the last one to be closed as well', 30_000);
+    for (const _ of [1, 2]) brief.share({ workers: 1, rank: 0 });
+    expect(await use()).toBe(4);
+    await brief.close();
+  });
+
   it('does not concern a relay that allows any number', async () => {
     const free = createMailer({ url: smtp.url, connections: 3 });
     free.share({ workers: 5, rank: 4 });

@@ -91,6 +91,13 @@ describe('a message for a relay that lets nobody in', () => {
     });
   });
 
+  it('waits, however many there are: those, too, that wanted a connection which others tried to get', async () => {
+    first.script(always('connect', { reply: '421 4.3.2 too many', hangUp: true }));
+    open(first.url);
+    const outcomes = await Promise.all(numbers(20).map((n) => mailer.send(envelope, messageOf(n))));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(numbers(20).map(() => 'try again'));
+  });
+
   it('is not even tried while the relay is left alone, and does not claim that a server spoke', async () => {
     first.script(always('connect', { reply: '421 4.3.2 too many', hangUp: true }));
     open(first.url);
@@ -283,6 +290,11 @@ describe('a relay that lets us in, and refuses whatever it is given', () => {
     open(first.url);
     await sendToBrands(1, 2, 3, 4, 5);
     await sendToBrands(5, 5, 5, 5);
+    const { to } = toBrand(5);
+    for (const written of [to.toUpperCase(), to.replace('e', 'E')]) {
+      dead.add(written);
+      expect((await mailer.send({ ...envelope, to: written }, messageOf(5))).kind).toBe('refused');
+    }
     expect(mailer.isAway()).toBe(false);
     expect(await sendToBrands(6)).toEqual(['accepted']);
   });
