@@ -157,7 +157,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   }
 
   function giveBack(line: Line): void {
-    if (!line.alive() || closed || open > limit) {
+    if (!line.alive() || open > limit) {
       end(line);
       return;
     }
