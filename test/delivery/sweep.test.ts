@@ -5,7 +5,6 @@ import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
-import { until } from '../support/advocate.ts';
 import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
