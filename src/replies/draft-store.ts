@@ -125,7 +125,9 @@ const approve = statement<{ id: string }>(`
   update reply set state = 'waiting', state_at = now(), at = now(), due_at = now(), first_tried_at = null
   where id = $1 and (state = 'draft' or state = 'unknown') returning id::text`);
 
-/** Lets an answer go, unless too many went today, or its writer is gone. Needs a transaction. */
+const isThere = statement<{ id: string }>('select id::text from reply where id = $1');
+
+/** Lets an answer go, unless too many went today, or it is gone, or its writer is. Needs a transaction. */
 export async function approveDraft(
   transaction: Queryable,
   { draft, letter_id, advocate_id }: Answer,
@@ -133,8 +135,8 @@ export async function approveDraft(
 ): Promise<'sent' | 'enough' | 'gone'> {
   if (!(await transaction.row(lockPerson, [advocate_id]))) return 'gone';
   if (((await transaction.row(leftToday, [letter_id]))?.n ?? 0) >= mostPerDay) return 'enough';
-  await transaction.rows(approve, [draft]);
-  return 'sent';
+  if (await transaction.row(approve, [draft])) return 'sent';
+  return (await transaction.row(isThere, [draft])) ? 'sent' : 'gone'; // by another press, or thrown away
 }
 
 const drop = statement("delete from reply where id = $1 and state = 'draft'");

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Database } from '../../src/db/database.ts';
 import { eraseAdvocate } from '../../src/letters/cancel-letters.ts';
 import { scrub } from '../../src/letters/retention.ts';
-import { sendDraft } from '../../src/replies/draft-answer.ts';
+import { sendDraft, throwAway } from '../../src/replies/draft-answer.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { makeOlder } from '../support/letters.ts';
 import { besides, whileItWaits } from '../support/moments.ts';
@@ -87,4 +87,22 @@ it('an answer that is let go keeps its writer from being forgotten, also while t
   expect(forgotten).toEqual({ expired: 0, forgotten: 0 });
   await scrub(instance.context.database);
   await one.replies('accepted', 'waiting');
+});
+
+it('an answer that is thrown away while it shall go is not said to have gone', async () => {
+  const drop = (database: Database) =>
+    database.transaction((transaction) =>
+      throwAway({ database: { ...database, ...transaction } }, token(), draft.slice(-20)),
+    );
+  const [, page] = await whileItWaits(instance, drop, () => one.visitor.post(`${draft}/send`));
+  expect(page.status).toBe(404);
+  expect(await replies()).toHaveLength(1);
+});
+
+it('an answer that two windows let go at once is said to have gone in both, and goes once', async () => {
+  const send = (database: Database) =>
+    sendDraft({ ...instance.context, database }, token(), draft.slice(-20));
+  const [first, second] = await whileItWaits(instance, send, () => send(instance.context.database));
+  expect([first, second]).toEqual(['sent', 'sent']);
+  expect(await instance.query("select 1 from reply where state = 'waiting'")).toHaveLength(1);
 });
