@@ -1,4 +1,4 @@
-import { link, open, readFile, rm } from 'node:fs/promises';
+import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, ExpectedError } from './expected.ts';
 
@@ -25,7 +25,7 @@ export async function readOrMake(file: string, make: () => string): Promise<stri
     await link(part, file).catch((error) => {
       if (codeOf(error) !== 'EEXIST') throw error;
     });
-    await syncFolder(dirname(file));
+    await sync(dirname(file));
   } catch (error) {
     throw new ExpectedError(
       `The file ${file} cannot be made (${codeOf(error)}). Make room for it, or set DATA_DIR to another folder.`,
@@ -36,12 +36,18 @@ export async function readOrMake(file: string, make: () => string): Promise<stri
   return readFile(file, 'utf8');
 }
 
-/** Names of files outlive a power cut once their folder was written, too (fsync(2)). */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
+/** What is in a file outlives a power cut after this, and in a folder the names of its files (fsync(2)). */
+export async function sync(path: string): Promise<void> {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
 }
+
+export const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

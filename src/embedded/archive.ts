@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
-import { syncFolder } from '../whole-file.ts';
+import { sync } from '../whole-file.ts';
 import { collect } from './cluster.ts';
 
 /** Folders in one file and back, by the system's tar: it is there wherever the embedded PostgreSQL runs. */
@@ -29,7 +29,7 @@ export async function pack(folder: string, file: string, signal: AbortSignal): P
       await target.close();
     }
     await rename(part, file);
-    await syncFolder(dirname(file));
+    await sync(dirname(file));
   } finally {
     await rm(part, { force: true });
   }

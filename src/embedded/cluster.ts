@@ -4,7 +4,7 @@ import { chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
-import { readOrMake } from '../whole-file.ts';
+import { exists, readOrMake } from '../whole-file.ts';
 
 /** The files of the embedded PostgreSQL: where its programs are, who runs them, and how a cluster is made. */
 
@@ -82,13 +82,6 @@ export async function createCluster(
     await rm(passwordFile, { force: true });
     await rm(made, { recursive: true, force: true });
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return readFile(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function run(program: string, owner: Owner, args: string[]): Promise<void> {

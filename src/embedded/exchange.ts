@@ -1,7 +1,7 @@
-import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
-import { syncFolder } from '../whole-file.ts';
+import { exists, sync } from '../whole-file.ts';
 
 /**
  * The end of a restore: the database that it has ready changes places with the one that is there. This takes several
@@ -22,8 +22,8 @@ const aside = /^postgres-before-(?!.*-password$)/;
  */
 export async function exchange(dataDir: string, staging: string): Promise<string | undefined> {
   // the server that was tried out on the files has synced them (PostgreSQL, xlog.c: SyncDataDirectory)
-  await syncFile(join(staging, 'postgres-password'));
-  await syncFolder(staging);
+  await sync(join(staging, 'postgres-password'));
+  await sync(staging);
   const ready = join(dataDir, `restored-${stamp()}`);
   await move(staging, ready);
   try {
@@ -127,7 +127,7 @@ async function move(from: string, to: string): Promise<void> {
   }
   for (const folder of new Set([dirname(to), dirname(from)])) {
     // what somebody else has finished meanwhile is gone
-    await syncFolder(folder).catch((error) => {
+    await sync(folder).catch((error) => {
       if (codeOf(error) !== 'ENOENT') throw error;
     });
   }
@@ -138,22 +138,7 @@ async function keep(file: string, as: string): Promise<void> {
   await link(file, as).catch((error) => {
     if (!['EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error;
   });
-  await syncFolder(dirname(as));
+  await sync(dirname(as));
 }
-
-async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-export const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '');

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
-import { syncFolder } from '../whole-file.ts';
+import { sync } from '../whole-file.ts';
 
 /**
  * The mark that stands outside the database: an empty shell of a file, whose name says it all,
@@ -48,7 +48,7 @@ export function openHighWater(dataDir: string): HighWater {
       } finally {
         await file.close();
       }
-      await syncFolder(folder);
+      await sync(folder);
     } catch (error) {
       throw new ExpectedError(
         `The high-water mark cannot be written into ${folder} (${codeOf(error)}). Set DATA_DIR to a folder that you may write to. ${why}`,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Queryable } from '../db/database.ts';
 import { codeOf, ExpectedError } from '../expected.ts';
 import type { Logger } from '../log.ts';
-import { syncFolder } from '../whole-file.ts';
+import { sync } from '../whole-file.ts';
 import { openHighWater } from './high-water.ts';
 import { raiseMark, readStanding } from './hold.ts';
 
@@ -45,7 +45,7 @@ export function openTakenBack(db: Queryable, dataDir: string, log: Logger): Take
         } finally {
           await file.close();
         }
-        if (isNew) await syncFolder(folder);
+        if (isNew) await sync(folder);
         await dropOld(folder);
       } catch (error) {
         log.error({ err: error }, 'what somebody took back could not be noted outside the database');
