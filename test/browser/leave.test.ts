@@ -21,12 +21,12 @@ describeWith('chromium', 'somebody who has to leave at once', (program) => {
     await instance.close();
   });
 
-  /** Stands in for the other site, which answers when `until` does; tells what it was asked. */
-  async function standIn(page: Page, until: Promise<unknown> = Promise.resolve()): Promise<Request[]> {
+  /** Stands in for the other site, which answers once it `may`; tells what it was asked. */
+  async function standIn(page: Page, may: Promise<unknown> = Promise.resolve()): Promise<Request[]> {
     const asked: Request[] = [];
     await page.route(`${elsewhere}**`, async (route) => {
       asked.push(route.request());
-      await until;
+      await may;
       await route.fulfill({ contentType: 'text/html', body: '<title>Elsewhere</title>' });
     });
     return asked;
@@ -82,7 +82,6 @@ describeWith('chromium', 'somebody who has to leave at once', (program) => {
       }
     }
     await page.goto(`${instance.url}${campaignPath}`);
-    await page.locator('#write, form').first().scrollIntoViewIfNeeded();
     const overlaps: string[] = [];
     for (let presses = 0; presses < 60; presses += 1) {
       await page.keyboard.press('Tab');
@@ -92,8 +91,8 @@ describeWith('chromium', 'somebody who has to leave at once', (program) => {
         if (!one || one === document.body || one === leave) return undefined;
         const { left, right, top, bottom } = one.getBoundingClientRect();
         const over = leave.getBoundingClientRect();
-        const isUnder = left >= over.left && right <= over.right && top >= over.top && bottom <= over.bottom;
-        return isUnder ? one.outerHTML.slice(0, 80) : undefined;
+        const isApart = right <= over.left || left >= over.right || bottom <= over.top || top >= over.bottom;
+        return isApart ? undefined : one.outerHTML.slice(0, 80);
       })()`);
       if (hidden) overlaps.push(hidden);
     }

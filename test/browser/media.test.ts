@@ -48,6 +48,7 @@ describeWith('chromium', 'the pages on paper, and in the reader’s own colours'
       await page.goto(`${instance.url}${path}`);
       expect(await styleOf(page.locator('h1'), 'color')).toBe('rgb(20, 23, 31)');
       expect(await page.locator('.button').first().isVisible()).toBe(false);
+      expect(await page.locator('.leave').isVisible()).toBe(false);
     }
     await close();
   });

@@ -111,16 +111,18 @@ describe('a letter that is put off for five days', () => {
   it.each([
     {
       what: 'its campaign is paused',
+      runs: true,
       stop: "update campaign set state = 'paused'",
       goOn: "update campaign set state = 'open'",
     },
     {
       what: 'its contact is suspended',
+      runs: true,
       stop: "update contact set health = 'suspended'",
       goOn: "update contact set health = 'good'",
     },
-    { what: 'nothing runs', stop: 'select', goOn: 'select' },
-  ])('is tried once more when $what over the fifth day', async ({ what, stop, goOn }) => {
+    { what: 'nothing runs', runs: false, stop: 'select', goOn: 'select' },
+  ])('is tried once more when $what over the fifth day', async ({ runs, stop, goOn }) => {
     await instance.query('delete from receiver');
     tries.length = 0;
     await writeMany(instance, { people: 1, brands: ['hm'] });
@@ -128,9 +130,9 @@ describe('a letter that is put off for five days', () => {
     expect(tries).toHaveLength(1);
     await instance.query(stop);
     await pass(3 * day);
-    if (what !== 'nothing runs') await workOff();
+    if (runs) await workOff();
     await pass(3 * day);
-    if (what !== 'nothing runs') await workOff();
+    if (runs) await workOff();
     expect(tries).toHaveLength(1);
 
     await instance.query(goOn);

@@ -4,6 +4,7 @@ import { scrub } from '../../src/letters/retention.ts';
 import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { addressOf, bringForward, gate, lettersAmong, untilStates, writeMany } from '../support/letters.ts';
+import { untilSomebodyWaits } from '../support/moments.ts';
 import { type Script, startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
@@ -156,12 +157,7 @@ describe('erasing', () => {
     const { erased } = await database.transaction(async (transaction) => {
       await transaction.rows(statement('select id from advocate for key share')); // whoever takes it begins so
       const erased = erase(receipt);
-      await until(async () => {
-        const waiting = await instance.query(
-          "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-        );
-        return waiting.length > 0;
-      }, 'an erasure that waits');
+      await untilSomebodyWaits(instance);
       expect(await transaction.rows(statement('select id from letter for update'))).toHaveLength(3);
       return { erased };
     });
