@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { field, readFields } from '../inbound/fields.ts';
+import { field, headerOf, readFields } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
 import { openReaders } from '../inbound/readers.ts';
 import { isRefused, mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
-import { findRecipient, takesFrom, wantsWords } from '../inbound/recipient.ts';
+import { findAddressee, findRecipient, takesFrom, wantsWords } from '../inbound/recipient.ts';
 import type { Command } from './command.ts';
 
 /** What a mail server understands of a program that it pipes mail to (sysexits.h). */
@@ -33,8 +33,12 @@ export const inbound: Command = {
       say(given ? 'The file cannot be read.' : `Usage:\n${this.usage}`);
       return tryLater;
     }
+    const refuse = () => {
+      say('This reaches nobody here; please write to the address in Reply-To.');
+      return badData;
+    };
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
-    const header = readFields(raw.toString('latin1').split(/\r?\n\r?\n/)[0] ?? '');
+    const header = readFields(headerOf(raw));
     const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to');
     if (address === undefined) {
       say(`Whom it is for is neither said nor written in it.\n${this.usage}`);
@@ -52,14 +56,14 @@ export const inbound: Command = {
       say(`The mail is larger than ${most / 1024} kilobytes.`);
       return badData;
     }
+    const addressee = await findAddressee(receiving, recipient, raw);
+    if (!addressee) return refuse();
     const readers = openReaders(log, inboundLimits.reading);
     try {
-      const reading = await readers.read(raw, { nullSender, wantsWords: wantsWords(recipient) });
-      const received = reading && (await receiveMail(receiving, { recipient, raw, reading }));
+      const reading = await readers.read(raw, { nullSender, wantsWords: wantsWords(addressee) });
+      const received = reading && (await receiveMail(receiving, { recipient: addressee, raw, reading }));
       if (!received || mustComeAgain(received)) return tryLater;
-      if (!isRefused(received)) return ok;
-      say('This reaches nobody here; please write to the address in Reply-To.');
-      return badData;
+      return isRefused(received) ? refuse() : ok;
     } finally {
       await readers.close();
     }

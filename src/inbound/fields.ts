@@ -1,3 +1,9 @@
+/**
+ * So many bytes of a header, of the words of a mail and of each part of a report are looked at. Honest ones are far
+ * shorter, and whoever writes to us must not decide how long we are busy with it.
+ */
+export const mostLookedAt = 128 * 1024;
+
 /** Fields by their lower-case names; a name that occurs several times has several values. */
 export type Fields = Map<string, string[]>;
 
@@ -19,6 +25,11 @@ export function readFields(text: string): Fields {
     else fields.set(key, [value.trim()]);
   }
   return fields;
+}
+
+/** The header of a message as it came, of very long ones their beginning; without its empty line (RFC 5322 section 2.1). */
+export function headerOf(raw: Buffer): string {
+  return raw.toString('latin1', 0, mostLookedAt).split(/\r?\n\r?\n/, 1)[0] ?? '';
 }
 
 /** The groups of a report, which blank lines separate. */

@@ -31,7 +31,7 @@ export const penRoom = { letters: 10_000, strangers: 1_000, bytesPerMail: 64 * 1
 const put = statement<{ fits: boolean; kept: boolean }>(`
   with target as (
     select ours.id from (select 1) as mail left join (
-      select id from letter where ${hasHandle} for key share
+      select id from letter where ${hasHandle()} for key share
     ) as ours on true
     where $1::text is null or ours.id is not null
   ),

@@ -1,6 +1,6 @@
 import { sha256 } from '../people/vault.ts';
-import { type Fields, field, readFields, readGroups } from './fields.ts';
-import { mostLookedAt, takeApart } from './take-apart.ts';
+import { type Fields, field, mostLookedAt, readFields, readGroups } from './fields.ts';
+import { takeApart } from './take-apart.ts';
 
 /** A mail as the rules look at it. Nothing here is believed; all of it is what a stranger wrote. */
 export type Mail = {

@@ -5,7 +5,7 @@ import type { Logger } from '../log.ts';
 import type { Vault } from '../people/vault.ts';
 import { type Penned, type PenReason, putIntoPen } from './pen.ts';
 import type { Reading } from './read-incoming.ts';
-import type { Recipient } from './recipient.ts';
+import type { Addressee } from './recipient.ts';
 import { type Recorded, recordNews, type Told, type Topic } from './record-news.ts';
 import { type Answered, takeAnswer } from './take-answer.ts';
 import { takeReply } from './take-reply.ts';
@@ -15,7 +15,7 @@ import type { Report, Verdict } from './verdict.ts';
 export type Receiving = { database: Database; vault: Vault; log: Logger; mailDomain: string };
 
 /** One mail for one address of ours, as it came and as it was read. */
-export type Incoming = { recipient: Recipient; raw: Buffer; reading: Reading };
+export type Incoming = { recipient: Addressee; raw: Buffer; reading: Reading };
 
 /** What became of it. */
 export type Received = Recorded | Penned | Answered | Awaited<ReturnType<typeof takeReturn>>;

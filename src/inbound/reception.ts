@@ -4,7 +4,14 @@ import { isConnectionLoss } from '../db/database.ts';
 import { createRates, type InboundLimits, mostBytes, network } from './limits.ts';
 import { openReaders } from './readers.ts';
 import { isRefused, mustComeAgain, receiveMail } from './receive-mail.ts';
-import { findRecipient, type Recipient, takesFrom, wantsWords } from './recipient.ts';
+import {
+  type Addressee,
+  findAddressee,
+  findRecipient,
+  type Recipient,
+  takesFrom,
+  wantsWords,
+} from './recipient.ts';
 import type { Facts } from './rule.ts';
 
 /** What the listener answers with, beside its words: an SMTP reply code. */
@@ -15,6 +22,8 @@ class Answer extends Error {
     this.responseCode = responseCode;
   }
 }
+
+const reachesNobody = 'this reaches nobody here; please write to the address in Reply-To';
 
 type Session = Pick<SMTPServerSession, 'id' | 'remoteAddress' | 'envelope'>;
 
@@ -76,9 +85,15 @@ export function createReception(context: Context, limits: InboundLimits) {
     mostBytes: mostBytesIn,
 
     async take(raw: Buffer, session: Session): Promise<void> {
-      const { envelope } = session;
-      const recipients = recipientsOf(session);
+      const { envelope, remoteAddress } = session;
       if (raw.length > mostBytesIn(session)) throw new Answer(552, 'this is too large for such an address');
+      const recipients: Addressee[] = [];
+      for (const recipient of recipientsOf(session)) {
+        const addressee = await orLater(findAddressee(receiving, recipient, raw));
+        if (addressee) recipients.push(addressee);
+        else rates.count('strangers', remoteAddress);
+      }
+      if (recipients.length === 0) throw new Answer(550, reachesNobody);
       const asked = { ...factsOf(envelope), wantsWords: recipients.some(wantsWords) };
       const reading = await orLater(readers.read(raw, asked));
       if (!reading) throw new Answer(421, 'this server is going down, please come again');
@@ -88,8 +103,7 @@ export function createReception(context: Context, limits: InboundLimits) {
         if (mustComeAgain(received)) throw new Answer(451, 'this cannot be taken yet, please come again');
         isTaken ||= !isRefused(received);
       }
-      if (!isTaken)
-        throw new Answer(550, 'this reaches nobody here; please write to the address in Reply-To');
+      if (!isTaken) throw new Answer(550, reachesNobody);
     },
 
     leave({ id }: Session): void {

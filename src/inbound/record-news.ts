@@ -33,11 +33,11 @@ export type Recorded =
 // Whoever erases locks the person before the letters: in another order, each would wait for the other.
 const lockPerson = statement(`
   select advocate.id from letter join advocate on advocate.id = advocate_id
-  where ${hasHandle} for key share of advocate`);
+  where ${hasHandle()} for key share of advocate`);
 
 const lock = statement<{ id: string; state: LetterState; address: string | null }>(`
   select letter.id::text, state, contact.address from letter left join contact on contact.id = contact_id
-  where ${hasHandle} for update of letter`);
+  where ${hasHandle()} for update of letter`);
 
 /** States of letters that a server has, or may have. */
 const handedOver: readonly LetterState[] = ['unknown', 'accepted', 'delivered', 'bounced'];

@@ -1,10 +1,5 @@
 import { type ParsedMail, type SimpleParserOptions, simpleParser } from 'mailparser';
-
-/**
- * So many bytes of a header, of the words of a mail and of each part of a report are looked at. Honest ones are far
- * shorter, and whoever writes to us must not decide how long we are busy with it.
- */
-export const mostLookedAt = 128 * 1024;
+import { mostLookedAt } from './fields.ts';
 
 /** How many parts a mail may have: many pictures, but not a list of parts without end. */
 const mostParts = 100;
