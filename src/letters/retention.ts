@@ -35,20 +35,19 @@ const lookThrough = (olderThan: string, isDue: string) =>
   from looked having count(*) > 0`);
 
 const expiring = (whenLocked: '' | 'skip locked') =>
-  statement<{ n: number }>(`
+  statement<{ n: number; letters: string[] }>(`
   with old as (
     select id from advocate where id = any ($1::bigint[]) and confirmed_at is null
     order by id for update ${whenLocked}
   ),
-  ${moveLetters('expire', {
-    name: 'expired',
-    chosen:
-      'select letter.id from old, lateral (select id from letter where advocate_id = old.id offset 0) as letter',
-  })},
+  written as materialized (
+    select letter.id from old, lateral (select id from letter where advocate_id = old.id offset 0) as letter
+  ),
+  ${moveLetters('expire', { name: 'expired', chosen: 'select id from written' })},
   gone as (
     delete from advocate where id = any (array(select id from old)) returning id
   )
-  select count(*)::int as n from gone`);
+  select count(*)::int as n, array(select id::text from written) as letters from gone`);
 
 const expire = expiring('skip locked');
 /** Waits for whoever confirms at this moment, who has no draft any more then. */
@@ -82,8 +81,10 @@ const forgetDone = statement<{ n: number }>(`
 const allowScrub = statement("select set_config('outspoken.scrub', 'on', true)");
 
 const hasTraces = `advocate_id is null and message_id is not null and state not in ${underway}`;
+/** How many letters one statement strips. */
+const strippedAtOnce = 200;
 const lockSome = statement<{ id: string }>(`
-  select id::text from letter where ${hasTraces} limit 200 for update skip locked`);
+  select id::text from letter where ${hasTraces} limit ${strippedAtOnce} for update skip locked`);
 const lockThese = statement<{ id: string }>(`
   select id::text from letter where ${hasTraces} and id = any ($1::bigint[]) for update`);
 
@@ -114,7 +115,7 @@ const forgetCaps = statement(`
  * @returns how many submissions expired, and how many people were forgotten
  */
 export async function scrub(db: Database): Promise<{ expired: number; forgotten: number }> {
-  const expired = await removeAll(db, oldDrafts, (ids) => db.row(expire, [ids]));
+  const expired = await removeAll(db, oldDrafts, (ids) => letExpire(db, expire, ids));
   const forgotten = await removeAll(db, donePeople, (ids) => forget(db, ids));
   await untilNone(() => stripOrphans(db));
   await db.rows(forgetCaps);
@@ -126,13 +127,13 @@ export async function scrub(db: Database): Promise<{ expired: number; forgotten:
  *
  * @returns how many people are gone
  */
-export function expireDraftsBeforeHold(db: Queryable): Promise<number> {
-  return removeAll(db, draftsBeforeHold, (ids) => db.row(expireForSure, [ids]));
+export function expireDraftsBeforeHold(db: Database): Promise<number> {
+  return removeAll(db, draftsBeforeHold, (ids) => letExpire(db, expireForSure, ids));
 }
 
 /** Lets the drafts of these people expire, unless they have confirmed. @returns how many people are gone */
-export function expireDrafts(db: Queryable, ids: string[]): Promise<number> {
-  return remove(ids, (some) => db.row(expireForSure, [some]));
+export function expireDrafts(transaction: Queryable, ids: string[]): Promise<number> {
+  return remove(ids, (some) => letExpireWithin(transaction, expireForSure, some));
 }
 
 type Removal = (ids: string[]) => Promise<{ n: number } | undefined>;
@@ -152,6 +153,25 @@ async function remove(ids: string[], removal: Removal): Promise<number> {
   for (let from = 0; from < ids.length; from += atOnce)
     gone += (await removal(ids.slice(from, from + atOnce)))?.n ?? 0;
   return gone;
+}
+
+function letExpire(db: Database, expiry: typeof expire, ids: string[]): Promise<{ n: number }> {
+  return db.transaction((transaction) => letExpireWithin(transaction, expiry, ids));
+}
+
+/**
+ * The letters' traces go with their writers, and not later: the same form may be sent again, and brings letters with the
+ * same Message-IDs.
+ */
+async function letExpireWithin(
+  transaction: Queryable,
+  expiry: typeof expire,
+  ids: string[],
+): Promise<{ n: number }> {
+  const { n, letters } = (await transaction.row(expiry, [ids])) ?? { n: 0, letters: [] };
+  for (let from = 0; from < letters.length; from += strippedAtOnce)
+    await stripLetters(transaction, letters.slice(from, from + strippedAtOnce));
+  return { n };
 }
 
 /**

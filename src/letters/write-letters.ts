@@ -56,19 +56,22 @@ export type Written = { submission: Submission; language: string };
  * enough today; then the person can have the notice sent from the waiting page later. When this resolves,
  * everything is committed. Doing it twice is doing it once.
  *
+ * @param db not within a transaction: whoever deletes people goes on meanwhile
  * @returns the tokens of each submission's pages; the visitor is shown the waiting one only
  * @throws when two of them come from the same mailbox: write each alone (`gather` does)
  */
 export async function writeLetters(db: Queryable, vault: Vault, all: Written[]): Promise<Tokens[]> {
-  const people = all.map((written) => describePerson(vault, written));
+  const people = all.map((one) => ({ ...describePerson(vault, one), one }));
   const stored = await db.rows(store, transpose(people.map(({ row }) => row)));
   const fresh = new Set(stored.map(({ submission }) => submission.toString('hex')));
   return Promise.all(
-    people.map(async ({ tokens, key }) => {
+    people.map(async ({ tokens, key, one }) => {
       if (fresh.delete(key.toString('hex'))) return tokens;
       const known = await db.row(findBySubmission, [key]);
-      if (!known) throw new Error('a submission was neither stored nor found');
-      return openTokens(vault, known);
+      if (known) return openTokens(vault, known);
+      // it was there a moment ago, and has expired or was erased since: so it comes for the first time now
+      const [again] = await writeLetters(db, vault, [one]);
+      return again as Tokens;
     }),
   );
 }

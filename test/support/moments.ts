@@ -41,6 +41,20 @@ export function besides<First, Second>(
   });
 }
 
+/** A database in which something happens between the first statement and the next one. */
+export function afterTheFirst(database: Database, happen: () => Promise<unknown>): Database {
+  let isFirst = true;
+  return {
+    ...database,
+    async rows(statement, values) {
+      const rows = await database.rows(statement, values);
+      if (isFirst) await happen();
+      isFirst = false;
+      return rows;
+    },
+  };
+}
+
 async function beforeItCommits<First, Second>(
   { context: { database } }: Instance,
   first: (database: Database) => Promise<First>,
