@@ -35,22 +35,30 @@ const refuse = statement<{ refusals: number }>(`
   where id = $1
   returning refusals`);
 
+/** What became of some letters to a contact: whether one was taken, and how many a mail server refused at once. */
+type AtOnce = { isTaken: boolean; refused: number };
+
+/**
+ * Whether outcomes change a contact's row of refusals. As long as all goes well, the database is not asked.
+ *
+ * @param contact with as many refusals as it had when this was last asked
+ */
+export function areAboutContact({ refusals }: { refusals: number }, { isTaken, refused }: AtOnce): boolean {
+  return isTaken ? refusals > 0 : refused > 0;
+}
+
 /**
  * Counts letters which a mail server refused at once, and suspends the contact when they are too many in a row. A letter
  * that is taken ends the row. What came back afterwards is counted apart, since a relay takes letters that come back.
- * As long as all goes well, the database is not asked.
  *
- * @param contact with as many refusals as it had when this was last asked
- * @param isTaken one of the letters was taken
  * @returns how many it has now
  */
 export async function heedRefusals(
-  db: Queryable,
-  { contact_id, refusals }: { contact_id: number; refusals: number },
-  { isTaken, refused }: { isTaken: boolean; refused: number },
+  transaction: Queryable,
+  contactId: number,
+  { isTaken, refused }: AtOnce,
 ): Promise<number> {
-  if (isTaken ? refusals === 0 : refused === 0) return refusals;
-  return (await db.row(refuse, [contact_id, isTaken, refused]))?.refusals ?? 0;
+  return (await transaction.row(refuse, [contactId, isTaken, refused]))?.refusals ?? 0;
 }
 
 /** The SQL that forgets a contact's failures, since a letter was delivered there. `delivered` returns `contact_id`. */

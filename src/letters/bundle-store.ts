@@ -1,4 +1,4 @@
-import { heedRefusals } from '../brands/contact-health.ts';
+import { areAboutContact, heedRefusals } from '../brands/contact-health.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { goingSince } from '../hold/hold.ts';
@@ -7,7 +7,7 @@ import type { Logger } from '../log.ts';
 import { isOurOwn, type Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
 import { moveLetters, putBack, recordOutcomes } from './move.ts';
-import { heedOutcomes, type ReceiverState } from './receiver-store.ts';
+import { areAboutReceiver, heedOutcomes, type ReceiverState } from './receiver-store.ts';
 import { waitAfter } from './retry.ts';
 
 /** A bundle with what all its letters share. */
@@ -59,7 +59,7 @@ const take = statement<BundleRow>(`
   left join receiver on receiver.domain = contact.domain`);
 
 // A letter that was put off may have fallen due again and be in another bundle by now: that one is in charge.
-const stillInIt = 'letter.bundle_id = $9';
+const stillInIt = 'letter.bundle_id = $8';
 
 const record = recordOutcomes({
   name: 'recorded',
@@ -67,13 +67,15 @@ const record = recordOutcomes({
   outcome: `
     select id, move, code, host, response,
       now() + wait * interval '1 second' as due_at,
-      nullif(substring($8::bytea from (32 * (n - 1) + 1)::int for 32), decode(repeat('00', 32), 'hex')) as sent_sha256
-    from unnest($2::bigint[], $3::text[], $4::smallint[], $5::text[], $6::text[], $7::int[])
+      nullif(substring($7::bytea from (32 * (n - 1) + 1)::int for 32), decode(repeat('00', 32), 'hex')) as sent_sha256
+    from unnest($1::bigint[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::int[])
       with ordinality as sent (id, move, code, host, response, wait, n)`,
 });
 
+const recordAlone = statement<{ id: string }>(`with ${record} select id::text from recorded`);
+
 // A bundle belongs to the worker that took it for as long as the sweep has not taken it away.
-const ours = 'exists (select from bundle where id = $9 and worker_id = $10)';
+const ours = 'exists (select from bundle where id = $8 and worker_id = $10)';
 
 // Asked once for all letters of a statement: they go to one contact in one campaign. A paused campaign, a suspended
 // contact, a host that asks for a break and a hold stop here, too, but for the few that are in the air.
@@ -81,7 +83,7 @@ const mayGo = `exists (
     select from bundle
     join campaign on campaign.id = campaign_id and campaign.state <> 'paused'
     join contact on contact.id = contact_id and contact.health = 'good'
-    where bundle.id = $9 and worker_id = $10)
+    where bundle.id = $8 and worker_id = $10)
   and not exists (select from receiver where domain = $11 and probe_at is not null)
   and ${goingSince('$12')}`;
 
@@ -89,7 +91,7 @@ const mayGo = `exists (
 const claimedUnheard = `
     union all
     select id, message_id, wording_id, tries, advocate_id from letter
-    where id = any ($1::bigint[]) and state = 'sending' and ${stillInIt} and ${ours}`;
+    where id = any ($9::bigint[]) and state = 'sending' and ${stillInIt} and ${ours}`;
 
 /** Recording the last letters and claiming the next is one statement: one round trip, one wait for the disk. */
 const recordAndClaim = (orElse = '') =>
@@ -97,7 +99,7 @@ const recordAndClaim = (orElse = '') =>
   with ${record},
   ${moveLetters('claim', {
     name: 'claimed',
-    chosen: `select id from unnest($1::bigint[]) as next (id) where ${mayGo}`,
+    chosen: `select id from unnest($9::bigint[]) as next (id) where ${mayGo}`,
     set: 'tries = tries + 1, first_tried_at = coalesce(first_tried_at, now())',
     only: stillInIt,
     returning: 'id, message_id, wording_id, tries, advocate_id',
@@ -151,26 +153,45 @@ export function openBundles(
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
     take: (bundleId: string) => insist(() => database.row(take, [bundleId, workerId])),
     /**
-     * Remembers what outcomes say about the receiving host and about the contact.
+     * Remembers what outcomes say about the receiving host and about the contact. If they say anything they are recorded,
+     * too, in the same transaction, and only what this has recorded counts: when the answer to its commit is lost, and it
+     * is done again, nothing is left to be recorded.
      *
-     * @returns whether the host is to be left alone: no further letter of the bundle may go
+     * @returns what is not recorded yet, and whether the host is to be left alone: no further letter of the bundle may go
      */
-    async heed(bundle: BundleRow, sent: Sent[]): Promise<boolean> {
-      const outcomes = sent.map(({ outcome }) => outcome);
-      const before = bundle.receiver;
-      bundle.receiver = await insist(() => heedOutcomes(database, bundle, outcomes));
-      bundle.refusals = await insist(() => heedRefusals(database, bundle, countAtOnce(outcomes)));
-      const { domain, receiver, probe } = bundle;
-      if (receiver === 'open' && before !== 'open') log.warn({ domain }, 'a host is left alone for a while');
-      return receiver === 'open' && !probe;
+    async heed(bundle: BundleRow, sent: Sent[]): Promise<{ unrecorded: Sent[]; holdOff: boolean }> {
+      const all = sent.map(({ outcome }) => outcome);
+      const [aboutReceiver, aboutContact] = [
+        areAboutReceiver(bundle, all),
+        areAboutContact(bundle, countAtOnce(all)),
+      ];
+      const holdsOff = () => bundle.receiver === 'open' && !bundle.probe;
+      if (!aboutReceiver && !aboutContact) return { unrecorded: sent, holdOff: holdsOff() };
+      const { receiver, refusals } = await insist(() =>
+        database.transaction(async (transaction) => {
+          const rows = await transaction.rows(recordAlone, [...columns(sent), bundle.id]);
+          const recorded = new Set(rows.map(({ id }) => id));
+          const outcomes = sent.filter(({ id }) => recorded.has(id)).map(({ outcome }) => outcome);
+          return {
+            receiver: aboutReceiver ? await heedOutcomes(transaction, bundle, outcomes) : bundle.receiver,
+            refusals: aboutContact
+              ? await heedRefusals(transaction, bundle.contact_id, countAtOnce(outcomes))
+              : bundle.refusals,
+          };
+        }),
+      );
+      if (receiver === 'open' && bundle.receiver !== 'open')
+        log.warn({ domain: bundle.domain }, 'a host is left alone for a while');
+      Object.assign(bundle, { receiver, refusals });
+      return { unrecorded: [], holdOff: holdsOff() };
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>
       insistOn(async (db, repeated) =>
         db.rows(repeated ? onceMore : firstTime, [
-          next,
           ...columns(sent),
           bundle.id,
+          next,
           workerId,
           bundle.probe ? null : bundle.domain,
           next.length > 0 ? await mark.cover() : nothing,
@@ -190,7 +211,7 @@ const countAtOnce = (outcomes: Outcome[]) => ({
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;
 
-/** Parameters $2 to $8 of the recording part. */
+/** Parameters $1 to $7 of the recording part. */
 function columns(sent: Sent[]): unknown[] {
   return [
     sent.map(({ id }) => id),

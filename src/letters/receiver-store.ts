@@ -1,4 +1,4 @@
-import { type Database, type Queryable, statement } from '../db/database.ts';
+import { type Queryable, statement } from '../db/database.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { answerOf, type Breaker, closed, heed, isOpen, startProbe } from './breaker.ts';
 
@@ -21,29 +21,43 @@ const keep = statement(`
 
 const forget = statement('delete from receiver where domain = $1');
 
+type Known = {
+  domain: string;
+  /** The letters were sent to try the host out. */
+  probe: boolean;
+  /** How it stood when it was last asked. */
+  receiver: ReceiverState;
+};
+
+/**
+ * Whether outcomes change what is remembered of their host. Only hosts in trouble are remembered: as long as all goes
+ * well, the database is not asked.
+ */
+export function areAboutReceiver({ probe, receiver }: Known, outcomes: Outcome[]): boolean {
+  return outcomes.length > 0 && (receiver !== 'well' || heedAll(closed, outcomes, probe, 0) !== closed);
+}
+
 /**
  * Remembers, for all workers, what the outcomes of some letters say about their host, in the order in which
- * they came. Only hosts in trouble are remembered: as long as all goes well, the database is not asked.
+ * they came.
  *
- * @param probe the letters were sent to try the host out
- * @param receiver how it stood when it was last asked
  * @returns how it stands now
  */
 export async function heedOutcomes(
-  database: Database,
-  { domain, probe, receiver }: { domain: string; probe: boolean; receiver: ReceiverState },
+  transaction: Queryable,
+  { domain, probe }: Known,
   outcomes: Outcome[],
 ): Promise<ReceiverState> {
-  const heedAll = (breaker: Breaker, now: number) =>
-    outcomes
-      .map(answerOf)
-      .reduce((before, answer) => heed(before, answer, { probe, now, random: Math.random() }), breaker);
-  if (outcomes.length === 0 || (receiver === 'well' && heedAll(closed, 0) === closed)) return receiver;
-  const { strikes, backoff } = await database.transaction((transaction) =>
-    changeReceiver(transaction, domain, heedAll),
+  const { strikes, backoff } = await changeReceiver(transaction, domain, (breaker, now) =>
+    heedAll(breaker, outcomes, probe, now),
   );
   return backoff > 0 ? 'open' : strikes > 0 ? 'watched' : 'well';
 }
+
+const heedAll = (before: Breaker, outcomes: Outcome[], probe: boolean, now: number) =>
+  outcomes
+    .map(answerOf)
+    .reduce((breaker, answer) => heed(breaker, answer, { probe, now, random: Math.random() }), before);
 
 /** Takes the one probe of this back-off; false: it is not time yet, or the host is well again. */
 export async function takeProbe(transaction: Queryable, domain: string): Promise<boolean> {

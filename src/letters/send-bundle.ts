@@ -44,13 +44,12 @@ export async function sendBundle(sending: Sending, bundleId: string): Promise<vo
       const wanted = stopping.aborted ? 0 : left.length;
       if (wanted > 0 && held === 0) held = await places.take(wanted);
       else held += places.takeNow(Math.max(0, wanted - held + flight.inAir()));
-      const answered = flight.land();
-      const holdOff = await bundles.heed(bundle, answered);
+      const { unrecorded, holdOff } = await bundles.heed(bundle, flight.land());
       if (holdOff || mailer.isAway()) left.length = 0; // the rest waits again, untried
       const spare = Math.max(0, Math.min(places.asked(), held - 1, idle()));
       const next = left.splice(0, Math.min(wanted, idle() - spare));
-      if (next.length > 0 || answered.length > 0) {
-        const claimed = await bundles.recordAndClaim(bundle, answered, next);
+      if (next.length > 0 || unrecorded.length > 0) {
+        const claimed = await bundles.recordAndClaim(bundle, unrecorded, next);
         for (const letter of claimed) flight.start(sendLetter(sending, bundle, letter));
       } else if (flight.inAir() + flight.landed() === 0) break;
       const lent = places.lend(spare);

@@ -45,16 +45,17 @@ export async function onServer(text: string): Promise<void> {
   }
 }
 
-/** A database that does what the first statement says, and whose answer is lost. */
+/** A database that does what the first statement or transaction says, and whose answer is lost. */
 export function losingTheFirstAnswer(database: Database): Database {
   let isLost = false;
+  const lose = <Answer>(answer: Answer): Answer => {
+    if (isLost) return answer;
+    isLost = true;
+    throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
+  };
   return {
     ...database,
-    async rows(statement, values) {
-      const rows = await database.rows(statement, values);
-      if (isLost) return rows;
-      isLost = true;
-      throw Object.assign(new Error('Connection terminated unexpectedly'), { code: 'ECONNRESET' });
-    },
+    rows: async (statement, values) => lose(await database.rows(statement, values)),
+    transaction: async (work) => lose(await database.transaction(work)),
   };
 }
