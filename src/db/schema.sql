@@ -36,6 +36,7 @@ create table advocate (
   confirm_hash bytea not null,
   receipt_hash bytea not null,
   waiting_hash bytea not null,
+  kept_until timestamp with time zone default (now() + '7 days'::interval) not null,
   constraint advocate_confirm_hash_key UNIQUE (confirm_hash),
   constraint advocate_receipt_hash_key UNIQUE (receipt_hash),
   constraint advocate_submission_key UNIQUE (submission),
@@ -43,7 +44,7 @@ create table advocate (
   constraint advocate_pkey PRIMARY KEY (id),
   constraint advocate_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaign(id)
 ) with (fillfactor=50);
-CREATE INDEX advocate_by_age ON public.advocate USING btree (created_at);
+CREATE INDEX advocate_to_look_at ON public.advocate USING btree (kept_until, id);
 comment on table advocate is 'one person''s submission to one campaign; the row is deleted when the person erases it or the clock does';
 comment on column advocate.submission is 'keyed hash of the form''s hidden id and of what was typed: a double click is one submission';
 comment on column advocate.data_key is 'encrypted under APP_KEY of key_version; without it the encrypted columns are noise';
@@ -53,6 +54,7 @@ comment on column advocate.tokens is 'encrypted: the confirm, receipt and waitin
 comment on column advocate.confirm_hash is 'SHA-256 of the confirm token';
 comment on column advocate.receipt_hash is 'SHA-256 of the receipt token';
 comment on column advocate.waiting_hash is 'SHA-256 of the token of the page that says "look into your mailbox"';
+comment on column advocate.kept_until is 'until when the person is kept at least; then the clock looks at them again';
 CREATE TRIGGER letters_lose_their_writer AFTER DELETE ON public.advocate FOR EACH ROW EXECUTE FUNCTION orphan_letters();
 
 create table brand (

@@ -1,4 +1,4 @@
-import { type Database, type Queryable, type Statement, statement } from '../db/database.ts';
+import { type Database, type Queryable, statement } from '../db/database.ts';
 import { finalStates, states } from './letter.ts';
 import { moveLetters } from './move.ts';
 
@@ -13,32 +13,54 @@ const underway = `(${states
   .join(', ')})`;
 
 /**
- * How many people one statement looks at, and how many it forgets: each may have written to hundreds of brands, and a
- * statement that takes too long is given up, would be given up each time, and nobody would be forgotten any more.
+ * SQL: when this person goes, if nothing happens any more. What is under way ends now at the earliest, so until then it
+ * need not be asked again. Whoever answers a brand asks us to keep the letter's addresses; a brand that writes does not,
+ * since it could go on for ever. What came and went about a letter is deleted with the person.
  */
-const lookedAt = 2000;
+const goesAt = `case
+    when confirmed_at is null then created_at + interval '${draftDays} days'
+    else interval '${personalDays} days' + greatest(
+      created_at,
+      (select max(case when state in ${underway} then now() else state_at end)
+        from letter where advocate_id = advocate.id),
+      (select max(at) from reply
+        where advocate_id = advocate.id and direction = 'from advocate' and state <> 'draft'))
+  end`;
+
+/**
+ * How many people go at once: each may have written to hundreds of brands, and a statement that takes too long is given
+ * up, would be given up each time, and nobody would be forgotten any more.
+ */
 const atOnce = 50;
 
-/** Those looked at last, and whose time is over. */
-type Looked = { at: string; due: string[] };
+type Looked = { id: string; at: string };
 
-/** Looks at the next people, oldest first, after those of $1. Both are SQL. */
-const lookThrough = (olderThan: string, isDue: string) =>
+/** Locks the next people in this range of times, after the one of $1 and $2. Who is locked at this moment is busy. */
+const look = (range: string) =>
   statement<Looked>(`
-  with looked as materialized (
-    select id, created_at, confirmed_at from advocate
-    where created_at > $1::timestamptz and created_at < ${olderThan}
-    order by created_at
-    fetch first ${lookedAt} rows with ties
-  )
-  select max(created_at)::text as at, coalesce(array_agg(id::text) filter (where ${isDue}), '{}') as due
-  from looked having count(*) > 0`);
+  select id::text, kept_until::text as at from advocate
+  where (kept_until, id) > ($1::timestamptz, $2::bigint) and ${range}
+  order by kept_until, id limit ${atOnce}
+  for update skip locked`);
+const lookAtDue = look('kept_until <= now()');
+/** Nobody is kept until so late a time, unless a clock was ahead when it was found. */
+const lookAtFarOff = look(`kept_until > now() + interval '${personalDays} days'`);
 
-const expiring = (whenLocked: '' | 'skip locked') =>
-  statement<{ n: number; letters: string[] }>(`
+const judge = statement<{ id: string; is_draft: boolean }>(`
+  select id::text, confirmed_at is null as is_draft from advocate
+  where id = any ($1::bigint[]) and ${goesAt} <= now()`);
+
+const forget = statement('delete from advocate where id = any ($1::bigint[])');
+
+const keep = statement(`
+  update advocate set kept_until = least(${goesAt}, now() + interval '${personalDays} days')
+  where id = any ($1::bigint[])`);
+
+/** Waits for whoever confirms at this moment, who has no draft any more then. */
+const expire = statement<{ n: number; letters: string[] }>(`
   with old as (
     select id from advocate where id = any ($1::bigint[]) and confirmed_at is null
-    order by id for update ${whenLocked}
+    order by id for update
   ),
   written as materialized (
     select letter.id from old, lateral (select id from letter where advocate_id = old.id offset 0) as letter
@@ -49,34 +71,9 @@ const expiring = (whenLocked: '' | 'skip locked') =>
   )
   select count(*)::int as n, array(select id::text from written) as letters from gone`);
 
-const expire = expiring('skip locked');
-/** Waits for whoever confirms at this moment, who has no draft any more then. */
-const expireForSure = expiring('');
-
-const unconfirmed = (olderThan: string) => lookThrough(olderThan, 'confirmed_at is null');
-const oldDrafts = unconfirmed(`now() - interval '${draftDays} days'`);
-const draftsBeforeHold = unconfirmed('(select held_since from instance where one)');
-
-// Whoever answers a brand asks us to keep the letter's addresses; a brand that writes does not, since it could go on
-// for ever. What came and went about a letter is deleted with the person.
-const isDone = (advocate: string) => `confirmed_at is not null and not exists (
-      select from letter where advocate_id = ${advocate}.id
-        and (state in ${underway} or state_at > now() - interval '${personalDays} days')
-    ) and not exists (
-      select from reply where advocate_id = ${advocate}.id
-        and direction = 'from advocate' and state <> 'draft' and at > now() - interval '${personalDays} days'
-    )`;
-
-const donePeople = lookThrough(`now() - interval '${personalDays} days'`, isDone('looked'));
-
-const lockPeople = statement<{ id: string }>(`
-  select id::text from advocate where id = any ($1::bigint[]) for update skip locked`);
-
-const forgetDone = statement<{ n: number }>(`
-  with gone as (
-    delete from advocate where id = any ($1::bigint[]) and ${isDone('advocate')} returning id
-  )
-  select count(*)::int as n from gone`);
+const draftsBeforeHold = statement<{ id: string }>(`
+  select id::text from advocate
+  where confirmed_at is null and created_at < (select held_since from instance where one)`);
 
 const allowScrub = statement("select set_config('outspoken.scrub', 'on', true)");
 
@@ -115,11 +112,42 @@ const forgetCaps = statement(`
  * @returns how many submissions expired, and how many people were forgotten
  */
 export async function scrub(db: Database): Promise<{ expired: number; forgotten: number }> {
-  const expired = await removeAll(db, oldDrafts, (ids) => letExpire(db, expire, ids));
-  const forgotten = await removeAll(db, donePeople, (ids) => forget(db, ids));
+  const gone = { expired: 0, forgotten: 0 };
+  for (const range of [lookAtDue, lookAtFarOff]) {
+    let last: Looked | undefined = { id: '0', at: '-infinity' };
+    while (last) {
+      const round: Round = await goThrough(db, range, last);
+      gone.expired += round.expired;
+      gone.forgotten += round.forgotten;
+      last = round.last;
+    }
+  }
   await untilNone(() => stripOrphans(db));
   await db.rows(forgetCaps);
-  return { expired, forgotten };
+  return gone;
+}
+
+/** How many went, and who was looked at last; undefined: there was nobody. */
+type Round = { expired: number; forgotten: number; last: Looked | undefined };
+
+/**
+ * Removes those of the next people whose time is over, and notes of the others until when they are kept at least.
+ * Whatever begins anew for a person locks them first, so for those whom this has locked nothing can begin. Only then
+ * another statement judges whether they are done, since each one sees what was there when it began, and not what came
+ * while it was finding its way to the lock.
+ */
+function goThrough(db: Database, range: typeof lookAtDue, after: Looked): Promise<Round> {
+  return db.transaction(async (transaction) => {
+    const people = await transaction.rows(range, [after.at, after.id]);
+    const ids = people.map(({ id }) => id);
+    const over = await transaction.rows(judge, [ids]);
+    const pick = (drafts: boolean) => over.filter(({ is_draft }) => is_draft === drafts).map(({ id }) => id);
+    const expired = await expireDrafts(transaction, pick(true));
+    const done = pick(false);
+    await transaction.rows(forget, [done]);
+    await transaction.rows(keep, [ids]);
+    return { expired, forgotten: done.length, last: people.at(-1) };
+  });
 }
 
 /**
@@ -127,64 +155,32 @@ export async function scrub(db: Database): Promise<{ expired: number; forgotten:
  *
  * @returns how many people are gone
  */
-export function expireDraftsBeforeHold(db: Database): Promise<number> {
-  return removeAll(db, draftsBeforeHold, (ids) => letExpire(db, expireForSure, ids));
-}
-
-/** Lets the drafts of these people expire, unless they have confirmed. @returns how many people are gone */
-export function expireDrafts(transaction: Queryable, ids: string[]): Promise<number> {
-  return remove(ids, (some) => letExpireWithin(transaction, expireForSure, some));
-}
-
-type Removal = (ids: string[]) => Promise<{ n: number } | undefined>;
-
-async function removeAll(db: Queryable, look: Statement<Looked>, removal: Removal): Promise<number> {
+export async function expireDraftsBeforeHold(db: Database): Promise<number> {
+  const drafts = await db.atLeisure((transaction) => transaction.rows(draftsBeforeHold));
   let gone = 0;
-  let looked = await db.row(look, ['-infinity']);
-  while (looked) {
-    gone += await remove(looked.due, removal);
-    looked = await db.row(look, [looked.at]);
+  for (let from = 0; from < drafts.length; from += atOnce) {
+    const some = drafts.slice(from, from + atOnce).map(({ id }) => id);
+    gone += await db.transaction((transaction) => expireDrafts(transaction, some));
   }
   return gone;
 }
 
-async function remove(ids: string[], removal: Removal): Promise<number> {
+/**
+ * Lets the drafts of these people expire, unless they have confirmed. The letters' traces go with them, and not later:
+ * the same form may be sent again, and brings letters with the same Message-IDs.
+ *
+ * @returns how many people are gone
+ */
+export async function expireDrafts(transaction: Queryable, ids: string[]): Promise<number> {
   let gone = 0;
-  for (let from = 0; from < ids.length; from += atOnce)
-    gone += (await removal(ids.slice(from, from + atOnce)))?.n ?? 0;
+  for (let from = 0; from < ids.length; from += atOnce) {
+    const expired = await transaction.row(expire, [ids.slice(from, from + atOnce)]);
+    gone += expired?.n ?? 0;
+    const letters = expired?.letters ?? [];
+    for (let next = 0; next < letters.length; next += strippedAtOnce)
+      await stripLetters(transaction, letters.slice(next, next + strippedAtOnce));
+  }
   return gone;
-}
-
-function letExpire(db: Database, expiry: typeof expire, ids: string[]): Promise<{ n: number }> {
-  return db.transaction((transaction) => letExpireWithin(transaction, expiry, ids));
-}
-
-/**
- * The letters' traces go with their writers, and not later: the same form may be sent again, and brings letters with the
- * same Message-IDs.
- */
-async function letExpireWithin(
-  transaction: Queryable,
-  expiry: typeof expire,
-  ids: string[],
-): Promise<{ n: number }> {
-  const { n, letters } = (await transaction.row(expiry, [ids])) ?? { n: 0, letters: [] };
-  for (let from = 0; from < letters.length; from += strippedAtOnce)
-    await stripLetters(transaction, letters.slice(from, from + strippedAtOnce));
-  return { n };
-}
-
-/**
- * Forgets those of these people who are done. Whatever begins anew for a person locks them first: who is locked at this
- * moment is busy, and for those whom this has locked nothing can begin. Only then another statement judges whether
- * they are done, since each one sees what was there when it began, and not what came while it was finding its way to
- * the lock.
- */
-function forget(db: Database, ids: string[]): Promise<{ n: number } | undefined> {
-  return db.transaction(async (transaction) => {
-    const locked = await transaction.rows(lockPeople, [ids]);
-    return transaction.row(forgetDone, [locked.map(({ id }) => id)]);
-  });
 }
 
 /** Removes what belonged to these letters, whose advocate is gone. Needs a transaction. */

@@ -81,6 +81,32 @@ describe('a person', () => {
     expect(await Promise.all([sent, cancelled].map(isThere))).toEqual([true, true]);
   });
 
+  it('is kept for 28 days from an end that comes after somebody looked whether they may go', async () => {
+    const writer = await write(['hm', 'nike']);
+    await put(writer, 'accepted', 'hm');
+    await age(writer, days(100));
+    await scrub(instance.context.database);
+    await instance.visitor().post(`${writer.receipt}/cancel`);
+    await age(writer, days(27));
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
+    await age(writer, days(1.01));
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
+  });
+
+  it('is forgotten on time although the clock was years ahead when somebody looked', async () => {
+    const [done, waiting, ahead] = [await write(['hm']), await write(['nike']), await write(['puma'])];
+    await put(done, 'accepted');
+    await age(done, days(29));
+    await put(ahead, 'accepted'); // at that time
+    await age(ahead, '-2 years');
+    await instance.query("update advocate set kept_until = now() + interval '3 years'");
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
+    await put(waiting, 'accepted');
+    await age(waiting, days(29));
+    expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
+    expect(await isThere(ahead)).toBe(true);
+  });
+
   it('leaves what can be counted and nothing else', async () => {
     const [forgotten, kept] = [await write(['hm', 'nike']), await write(['hm'])];
     await put(forgotten, 'accepted');
@@ -143,25 +169,57 @@ describe('a person', () => {
 });
 
 describe('a crowd of people', () => {
-  /** So many more people like those that are there, without letters; so many days old. */
+  /** So many more people like those that are there, without letters; so many days old, and not looked at yet. */
   const copy = (people: number, age: number) =>
     instance.query(
-      `insert into advocate (campaign_id, submission, created_at, confirmed_at, language, identity, data_key, key_version,
-         address, said, tokens, confirm_hash, receipt_hash, waiting_hash)
-       select campaign_id, hash, now() - $2::int * interval '1 day' - n * interval '1 second', confirmed_at, language, identity,
-         data_key, key_version, address, said, tokens, hash, hash, hash
-       from (select * from advocate limit 1) as one, generate_series(1, $1::int) n, lateral (select sha256((n || ' ' || $2::int)::text::bytea) as hash)`,
+      `insert into advocate (campaign_id, submission, created_at, confirmed_at, kept_until, language, identity, data_key,
+         key_version, address, said, tokens, confirm_hash, receipt_hash, waiting_hash)
+       select campaign_id, hash, at, confirmed_at, at + interval '7 days', language, identity, data_key,
+         key_version, address, said, tokens, hash, hash, hash
+       from (select * from advocate limit 1) as one, generate_series(1, $1::int) n,
+         lateral (select sha256((n || ' ' || $2::int)::text::bytea) as hash,
+           now() - $2::int * interval '1 day' - n * interval '1 second' as at) as other`,
       [people, age],
     );
 
-  it('is gone through in steps that are small enough for any number of them', async () => {
-    await write(['hm']);
-    await copy(4500, 20);
-    const { database, counts } = counting(instance.context.database, 'advocate');
-    expect(await scrub(database)).toEqual({ expired: 0, forgotten: 0 });
-    expect(sum(counts)).toBeGreaterThanOrEqual(4500);
-    expect(sum(counts)).toBeLessThan(4600);
-    expect(Math.max(...counts)).toBeLessThan(2100);
+  /** What one scrub does, how many people and letters it looks at, and how many people in one step. */
+  async function look() {
+    const people = counting(instance.context.database, 'advocate');
+    const letters = counting(people.database, 'letter');
+    const removed = await scrub(letters.database);
+    return {
+      ...removed,
+      people: sum(people.counts),
+      letters: sum(letters.counts),
+      step: Math.max(...people.counts),
+    };
+  }
+  const nobody = { expired: 0, forgotten: 0, people: 0, letters: 0, step: 0 };
+
+  it('is looked at once, in steps that are small enough for any number of them, and not before its time again', async () => {
+    await scrub(instance.context.database); // plans are made once, while there is nobody, and must be good for millions
+    const [writer] = await writeMany(instance, { people: 30, brands: ['hm', 'nike'] });
+    await writeMany(instance, { people: 5, brands: ['hm'], confirmed: false });
+    expect(await look()).toEqual(nobody);
+    await instance.query(
+      "update advocate set created_at = created_at - interval '8 days', kept_until = now() where confirmed_at is not null",
+    );
+    await copy(2500, 20);
+    const { people, letters, step, ...removed } = await look();
+    expect(removed).toEqual({ expired: 0, forgotten: 0 });
+    expect(people).toBeGreaterThanOrEqual(2530);
+    expect(people).toBeLessThan(4 * 2530);
+    expect(letters).toBeGreaterThanOrEqual(60);
+    expect(letters).toBeLessThan(4 * 60);
+    expect(step).toBeLessThan(4 * 60);
+    expect(await look()).toEqual(nobody);
+
+    await put(writer as Writer, 'accepted');
+    await age(writer as Writer, days(29));
+    const one = await look();
+    expect(one).toMatchObject({ expired: 0, forgotten: 1 });
+    expect(one.people).toBeLessThan(10);
+    expect(one.letters).toBeLessThan(20);
   });
 
   it('is forgotten few at a time, however many letters each has written, and all of it', async () => {
@@ -172,7 +230,9 @@ describe('a crowd of people', () => {
     await copy(2500, 29);
     await instance.query('alter table letter disable trigger letter_moves_as_designed');
     await instance.query(`
-      with older as (update advocate set created_at = created_at - interval '30 days')
+      with older as (
+        update advocate set created_at = created_at - interval '30 days', kept_until = kept_until - interval '30 days'
+      )
       update letter set state = case when state = 'draft' then state else 'accepted' end, state_at = state_at - interval '30 days'`);
     await instance.query('alter table letter enable trigger letter_moves_as_designed');
     const { database, counts } = counting(instance.context.database, 'letter', 'updated');

@@ -43,7 +43,8 @@ async function age({ messageId }: Correspondence, days: number): Promise<void> {
     [messageId, days],
   );
   await instance.query(
-    `update advocate set created_at = created_at ${by} where id = (select advocate_id from letter where message_id = $1)`,
+    `update advocate set created_at = created_at ${by}, kept_until = kept_until ${by}
+     where id = (select advocate_id from letter where message_id = $1)`,
     [messageId, days],
   );
   await instance.query(`update letter set state_at = state_at ${by} where message_id = $1`, [

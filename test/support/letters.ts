@@ -106,7 +106,8 @@ export async function makeOlder(
 ): Promise<void> {
   await query(
     `with person as (
-       update advocate set created_at = created_at - $2::interval, confirmed_at = confirmed_at - $2::interval
+       update advocate set created_at = created_at - $2::interval, confirmed_at = confirmed_at - $2::interval,
+         kept_until = kept_until - $2::interval
        where receipt_hash = sha256($1::text::bytea) returning id
      )
      update letter set state_at = state_at - $2::interval from person where advocate_id = person.id`,

@@ -104,7 +104,8 @@ describe('the link in the mail', () => {
       'select id from advocate order by id desc offset 1 limit 1',
     );
     await instance.query(
-      "update advocate set created_at = now() - interval '7 days 1 minute' where id = $1",
+      `update advocate set created_at = now() - interval '7 days 1 minute', kept_until = now() - interval '1 minute'
+       where id = $1`,
       [row?.id],
     );
     await scrub(instance.context.database);
