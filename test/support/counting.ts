@@ -1,10 +1,14 @@
 import { type Database, type Queryable, statement } from '../../src/db/database.ts';
 
-/** What PostgreSQL counts: rows of a table that were fetched, in all and by an index, and rows that were written anew. */
+/**
+ * What PostgreSQL counts: rows of a table that were fetched, in all and by an index, and rows that were written anew, in
+ * all and into every index.
+ */
 const columns = {
   fetched: 'coalesce(idx_tup_fetch, 0) + seq_tup_read',
   byIndex: 'coalesce(idx_tup_fetch, 0)',
   updated: 'n_tup_upd',
+  updatedInIndexes: 'n_tup_upd - n_tup_hot_upd',
 } as const;
 
 /**
