@@ -168,3 +168,9 @@ export function isPassing(error: unknown): boolean {
   const { code } = error as { code?: string };
   return isConnectionLoss(error) || /^(40|53|58|55P03$|57014$|25006$)/.test(code ?? '');
 }
+
+/** Whether a row was refused since another one has the same value in what this constraint wants unique (SQLSTATE 23505). */
+export function isTaken(error: unknown, constraint: string): boolean {
+  const refused = error as { code?: string; constraint?: string };
+  return refused.code === '23505' && refused.constraint === constraint;
+}

@@ -1,4 +1,4 @@
-import { type Queryable, statement } from '../db/database.ts';
+import { isTaken, type Queryable, statement } from '../db/database.ts';
 import { openTokens, type Sealed, sealAdvocate, type Tokens } from '../people/advocate.ts';
 import { mailboxMark, takeNotice } from '../people/confirmation-cap.ts';
 import { hashToken, mintToken } from '../people/token.ts';
@@ -48,6 +48,9 @@ const store = statement<{ submission: Buffer }>(`
 const findBySubmission = statement<Sealed & { tokens: Buffer }>(`
   select submission, data_key, key_version, tokens from advocate where submission = $1`);
 
+/** A submission's letters were erased while they were on their way, and go on without their writer: they cannot begin anew. */
+export class UsedUp extends Error {}
+
 /** A submission, and the language of the page on which it was written: its notice is in that language. */
 export type Written = { submission: Submission; language: string };
 
@@ -58,11 +61,14 @@ export type Written = { submission: Submission; language: string };
  *
  * @param db not within a transaction: whoever deletes people goes on meanwhile
  * @returns the tokens of each submission's pages; the visitor is shown the waiting one only
+ * @throws UsedUp
  * @throws when two of them come from the same mailbox: write each alone (`gather` does)
  */
 export async function writeLetters(db: Queryable, vault: Vault, all: Written[]): Promise<Tokens[]> {
   const people = all.map((one) => ({ ...describePerson(vault, one), one }));
-  const stored = await db.rows(store, transpose(people.map(({ row }) => row)));
+  const stored = await db.rows(store, transpose(people.map(({ row }) => row))).catch((error) => {
+    throw isTaken(error, 'letter_message_id_key') ? new UsedUp() : error;
+  });
   const fresh = new Set(stored.map(({ submission }) => submission.toString('hex')));
   return Promise.all(
     people.map(async ({ tokens, key, one }) => {

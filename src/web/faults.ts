@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler, Response } from 'express';
 import type { Context } from '../context.ts';
 import { isPassing } from '../db/database.ts';
+import { UsedUp } from '../letters/write-letters.ts';
 import { onThisHost } from './on-this-host.ts';
 import type { Pages } from './page.ts';
 import { type Fault, Refusal } from './refusal.ts';
@@ -72,6 +73,7 @@ export function lastResort({ log }: Pick<Context, 'log'>): ErrorRequestHandler {
 
 function refusalOf(error: unknown, method: string): { status: number; fault: Fault } {
   if (error instanceof Refusal) return error;
+  if (error instanceof UsedUp) return { status: 409, fault: 'usedUp' };
   if (isPassing(error)) return { status: 503, fault: 'away' };
   const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
   if (status === 413) return { status, fault: 'tooLarge' };

@@ -17,5 +17,6 @@ export type Fault =
   | 'mediaType'
   | 'badRequest'
   | 'tooMany'
+  | 'usedUp'
   | 'broken'
   | 'away';

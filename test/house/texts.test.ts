@@ -22,6 +22,7 @@ const faults = Object.keys({
   mediaType: true,
   badRequest: true,
   tooMany: true,
+  usedUp: true,
   broken: true,
   away: true,
 } satisfies Record<Fault, true>);

@@ -8,12 +8,13 @@ import {
   letterFields,
   lettersOn,
   mailFor,
+  randomId,
   until,
 } from '../support/advocate.ts';
 import { prepareDelivery } from '../support/delivery.ts';
-import { addressOf, lettersAmong } from '../support/letters.ts';
+import { addressOf, gate, lettersAmong, untilStates } from '../support/letters.ts';
 import { afterTheFirst, whileItWaits } from '../support/moments.ts';
-import type { Page } from '../support/visitor.ts';
+import { type Page, wordsOf } from '../support/visitor.ts';
 
 const { smtp, instance } = prepareDelivery({ roles: ['web'] });
 
@@ -85,4 +86,31 @@ it.each(moments)('the same form, sent again while its draft %s, is a new one', a
       .map(({ to }) => to[0])
       .sort(),
   ).toEqual([addressOf('hm'), addressOf('nike')]);
+});
+
+it('the same form, sent again after its letters were erased in the air, is told of that, and sends nothing', async () => {
+  const answer = gate();
+  smtp.script((moment, { to }) =>
+    moment === 'dot' && to[0] === addressOf('hm') ? { until: answer.opened } : undefined,
+  );
+  await instance.startWorker();
+  const fields = letterFields({ brand: ['hm'] });
+  const visitor = instance.visitor();
+  await visitor.get(campaignPath);
+  const send = () => visitor.post(`${campaignPath}/letters`, fields);
+  await send();
+  const { location: receipt } = await visitor.post(await confirmationLink(smtp, String(fields.email)));
+  await until(async () => lettersAmong(smtp.handedOver).length === 1, 'a letter in the air');
+  await visitor.post(`${receipt}/erase`);
+
+  const again = await send();
+  expect(again.status).toBe(409);
+  expect(wordsOf(again)).toContain('These letters were erased while they were on their way');
+  expect(await instance.query('select from advocate')).toEqual([]);
+  const other = await visitor.post(`${campaignPath}/letters`, { ...fields, submission: randomId() });
+  expect(other.status).toBe(303); // a form of its own is one that nobody has used
+
+  answer.open();
+  await untilStates(instance, { accepted: 1, draft: 1 });
+  expect(lettersAmong(smtp.handedOver)).toHaveLength(1);
 });
