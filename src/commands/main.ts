@@ -1,5 +1,6 @@
+import { readdir } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
-import { readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { createContext } from '../context.ts';
 import { findRunningPostgres } from '../embedded/orphan.ts';
 import { ExpectedError } from '../expected.ts';
@@ -27,6 +28,7 @@ const commands: Record<string, Command> = {
 async function main(name: string, args: string[]): Promise<void> {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) throw new ExpectedError(`There are these commands: ${Object.keys(commands).join(', ')}.`);
+  if (args.includes('--help')) return say(`Usage:\n${command.usage}`);
   const interrupted = waitForInterruption();
   try {
     process.exitCode = await run(command, args, interrupted);
@@ -38,12 +40,13 @@ async function main(name: string, args: string[]): Promise<void> {
   }
 }
 
-/** Works beside the instance that runs, on the same database; the embedded one is started if nobody has. */
+/** Works beside the instance that runs, on the same database; the embedded one is started if nobody has, never made. */
 async function run(command: Command, args: string[], interrupted: AbortSignal): Promise<number> {
   const config = readConfig(process.env);
   if (command.embeddedOnly && config.databaseUrl) throw notEmbedded();
   const surroundings = { args, say, print, input: () => input(interrupted), interrupted };
   if ('runAlone' in command) return (await command.runAlone(config, surroundings)) ?? 0;
+  if (!config.databaseUrl) await refuseWithoutDatabase(config);
   const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir));
   const context = await createContext({ ...config, databaseUrl, roles: [] }, createLog(config.logLevel));
   try {
@@ -53,6 +56,16 @@ async function run(command: Command, args: string[], interrupted: AbortSignal): 
   } finally {
     await context.close();
   }
+}
+
+/** In another folder than that of the instance, an empty database would be backed up, and no letter would be unknown. */
+async function refuseWithoutDatabase({ dataDir }: Config): Promise<void> {
+  const entries = await readdir(dataDir, { withFileTypes: true }).catch(() => []);
+  // what a restore has moved aside or not put into its place yet is looked at later, and told
+  if (entries.some((entry) => entry.isDirectory() && /^(postgres|restored-)/.test(entry.name))) return;
+  throw new ExpectedError(
+    `There is no database in ${dataDir}. Set DATA_DIR to the folder of the instance, or DATABASE_URL and the other settings that it runs with.`,
+  );
 }
 
 /** The embedded server has a session of its own, and would go on without us. */

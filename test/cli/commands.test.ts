@@ -24,3 +24,36 @@ describe('a command that there is not', () => {
     },
   );
 });
+
+describe('a command', () => {
+  it.each(['backup', 'contacts', 'inbound', 'pen', 'reconcile', 'restore', 'unknown'])(
+    'says how it is used when it is asked, and does nothing: %s',
+    async (name) => {
+      expect(await runProgram([name, '--help'], { env: { DATA_DIR: folder } })).toEqual({
+        status: 0,
+        out: expect.stringMatching(new RegExp(`^Usage:\\n {2}npm run ${name}`)),
+        err: '',
+      });
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
+  it.each(['backup', 'contacts', 'pen', 'reconcile', 'unknown'])(
+    'makes no database where there is none: %s',
+    async (name) => {
+      expect(await runProgram([name, join(folder, 'x')], { env: { DATA_DIR: folder } })).toEqual({
+        status: 1,
+        out: '',
+        err: expect.stringContaining(`There is no database in ${folder}. Set DATA_DIR to `),
+      });
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+
+  it('has a mail server come again with its mail as long as there is no database', async () => {
+    const args = ['inbound', '--to', 'postmaster@outspoken.example'];
+    const ran = await runProgram(args, { env: { DATA_DIR: folder }, input: 'Subject: x\n\nx\n' });
+    expect(ran).toMatchObject({ status: 75, err: expect.stringContaining('There is no database in') });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});

@@ -208,7 +208,8 @@ describe('a data folder with what a restore moved aside, and without a database'
   it('gets an empty one once the old one is out of it', async () => {
     await refuses();
     await rename(join(dataDir, aside), join(folder, aside));
-    expect(await runProgram(['unknown'], { env })).toMatchObject({ status: 0 });
+    expect((await runProgram(['unknown'], { env })).err).toContain('There is no database in');
+    expect(await (await startProgram(env)).stop()).toBe(0);
     expect(await countIn(dataDir)).toBe(0);
   });
 });
