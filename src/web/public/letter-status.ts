@@ -65,7 +65,7 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
     sentence: sentence(letter, last, locale),
     at: (letter.state === 'deferred' ? letter.dueAt : last?.at) ?? undefined,
     // a refusal, a return and a request to come back later are worth reading in the server's own words
-    answer: ['rejected', 'deferred', 'bounced'].includes(letter.state) ? (last?.response ?? '') : '',
+    answer: isServers(letter.state, last) ? (last?.response ?? '') : '',
     cancellable: cancellable.includes(letter.state),
     events: letter.events.map((event) => ({
       type: event.type,
@@ -76,11 +76,15 @@ function describeLetter(letter: ReceiptLetter, locale: Locale) {
       text: locale.text(`receipt.event.${event.type}`, {
         host: event.host ?? '',
         from: event.host === null ? 'nobody' : 'server',
-        // without a host no server was asked: the words, if there are any, are ours
         said: event.host === null ? 'ours' : event.response === null ? 'no' : 'yes',
       }),
     })),
   };
+}
+
+/** Where a letter was put off without a host, no server was asked: the words, if there are any, are ours. */
+function isServers(state: LetterState, last: LetterEvent | undefined): boolean {
+  return ['rejected', 'bounced'].includes(state) || (state === 'deferred' && Boolean(last?.host));
 }
 
 /** The name of a letter's sentence: its state, or what is better known than that. */
