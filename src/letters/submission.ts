@@ -129,9 +129,10 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
     );
   }
   if (identity === 'described') {
-    said.description = checkLine(typed.description, limits.description, (message, values) =>
+    const description = checkLine(typed.description, limits.description, (message, values) =>
       problem('description', `form.description.${message}`, values),
     );
+    said.description = description?.replace(/[.\s]+$/, ''); // the sentence that it stands in has a full stop of its own
   }
   if (identity !== 'counted' && typed.country !== '') {
     if (countries.has(typed.country)) said.country = typed.country;
@@ -146,7 +147,7 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
   const address =
     typed.email.trim() === ''
       ? problem('email', 'form.email.missing')
-      : (readAddress(typed.email) ?? problem('email', 'form.email.invalid'));
+      : (readAddress(typed.email) ?? problem('email', whyNoAddress(typed.email)));
   if (!/^[A-Za-z0-9_-]{22,64}$/.test(typed.submission)) problem('submission', 'form.submission.invalid');
 
   if (problems.length > 0 || !wording || !identity || !address)
@@ -160,6 +161,12 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
     address,
   ]);
   return { ok: true, submission: { key, campaign, brands: picked, wording, identity, said, address } };
+}
+
+function whyNoAddress(typed: string): string {
+  const [local = '', ...rest] = typed.trim().split('@');
+  const isOne = rest.length === 1 && !/\s/.test(local);
+  return isOne && /[^\p{ASCII}]/u.test(local) ? 'form.email.letters' : 'form.email.invalid';
 }
 
 /** Names a submission by the form's hidden id and everything that it says. */

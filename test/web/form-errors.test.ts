@@ -126,6 +126,18 @@ const cases: Case[] = [
   { what: 'no address', changes: { email: '' }, field: 'email', says: 'Enter your e-mail address' },
   { what: 'half an address', changes: { email: 'sok@mail' }, field: 'email', says: 'in the form' },
   {
+    what: 'two addresses',
+    changes: { email: 'a@mail.example, b@mail.example' },
+    field: 'email',
+    says: 'one',
+  },
+  {
+    what: 'an address in other letters',
+    changes: { email: 'សុខ.ម@mail.example' },
+    field: 'email',
+    says: 'other letters than a to z',
+  },
+  {
     what: 'an address with a line break',
     changes: { email: 'sok@mail.example\nBcc: all@mail.example' },
     field: 'email',

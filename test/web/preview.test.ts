@@ -100,6 +100,15 @@ describe('the preview', () => {
   });
 });
 
+describe('a description that ends like a sentence', () => {
+  it('stands in the letter without a second full stop', async () => {
+    const typed = letterFields({ identity: 'described', description: 'a teacher .', country: '' });
+    const [sheet] = sheetsOn(await instance.visitor().post(`${campaignPath}/preview`, typed));
+    expect(JSON.stringify(sheet)).toContain('I write to you as a teacher.');
+    expect(JSON.stringify(sheet)).not.toMatch(/teacher ?\.\.|teacher \./);
+  });
+});
+
 describe('the way back from the preview', () => {
   it('loses nothing, also what the letter does not use', async () => {
     const typed = letterFields({
