@@ -66,7 +66,7 @@ export async function createApp(context: Context): Promise<{ app: Express; close
     next(looksLikeSlug(slug) ? undefined : new Refusal(404, 'notFound')),
   );
   app.param('token', (_request, _response, next, token) =>
-    next(looksLikeToken(token) ? undefined : new Refusal(404, 'notFound')),
+    next(looksLikeToken(token) ? undefined : new Refusal(404, 'incomplete')),
   );
   app.param('handle', (_request, _response, next, handle) =>
     next(/^[0-9a-f]{20}$/.test(handle) ? undefined : new Refusal(404, 'notFound')),

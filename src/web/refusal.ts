@@ -12,6 +12,7 @@ export class Refusal extends Error {
 
 export type Fault =
   | 'notFound'
+  | 'incomplete'
   | 'forbidden'
   | 'tooLarge'
   | 'mediaType'

@@ -17,6 +17,7 @@ const spaces = [
 
 const faults = Object.keys({
   notFound: true,
+  incomplete: true,
   forbidden: true,
   tooLarge: true,
   mediaType: true,

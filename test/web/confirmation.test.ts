@@ -97,6 +97,19 @@ describe('the link in the mail', () => {
     expect(await drafts()).toBe(before);
   });
 
+  it.each([
+    ['cut off', (link: string) => link.slice(0, -5)],
+    ['given an end', (link: string) => `${link}.`],
+  ])('is asked for as a whole when a mail program has %s', async (_what, alter) => {
+    const { link } = await write();
+    for (const address of [link, link.replace('/confirm/', '/r/')]) {
+      const page = await instance.visitor().get(alter(address));
+      expect(page.status).toBe(404);
+      expect(wordsOf(page)).toContain('This link is not complete');
+      expect(wordsOf(page)).toContain('Copy the whole address once more');
+    }
+  });
+
   it('is over after a week, and the letters with it', async () => {
     const { link, email } = await write();
     const young = await write();
