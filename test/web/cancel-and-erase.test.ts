@@ -143,6 +143,26 @@ describe('erasing', () => {
     expect(await arrivedAt('asics')).toBe(asics + 1);
   });
 
+  it('says what stays, and of a mark only where a letter may have left', async () => {
+    await hold('nike', 'gap');
+    const waiting = await writeAndConfirm(instance, visitor, {
+      email: `other-${email}`,
+      brand: ['nike', 'gap'],
+    });
+    const mark = 'there is also a mark';
+    const asked = async (receipt: string) => wordsOf(await visitor.get(`${receipt}/erase`));
+    expect(await asked(waiting)).toContain('What stays is numbers');
+    expect(await asked(waiting)).not.toContain(mark);
+    await press(waiting, `${waiting}/cancel`);
+    expect(await asked(waiting)).not.toContain(mark);
+    expect(await asked(waiting)).not.toContain('cannot be called back');
+    const brand = ['hm'];
+    const sent = await writeAndConfirm(instance, visitor, { email, brand });
+    await until(async () => (await states(sent)).includes('hm accepted'));
+    expect(await asked(sent)).toContain(mark);
+    expect(await asked(await writeAndConfirm(instance, visitor, { email, brand }))).toContain(mark);
+  });
+
   it('also ends the link of the mail and the page that waits for it', async () => {
     const waiting = await writeLetters(visitor, { email, brand: ['hm'] });
     const link = await confirmationLink(instance, email);

@@ -3,7 +3,7 @@ import { textsIn } from '../../campaigns/campaign.ts';
 import type { Context } from '../../context.ts';
 import { cancelLetters, eraseAdvocate } from '../../letters/cancel-letters.ts';
 import { cancellable } from '../../letters/letter.ts';
-import { type Receipt, readCopy, readReceipt } from '../../letters/receipt.ts';
+import { type Receipt, type ReceiptLetter, readCopy, readReceipt } from '../../letters/receipt.ts';
 import { personalDays } from '../../letters/retention.ts';
 import { readReplies } from '../../replies/read-replies.ts';
 import type { Pages } from '../page.ts';
@@ -87,8 +87,15 @@ export function askToErase(context: Context, pages: Pages): RequestHandler {
       action: request.path,
       back: `/r/${tokenOf(request)}`,
       waiting: receipt.letters.filter(({ state }) => cancellable.includes(state)).length,
+      reached: receipt.letters.some(mayHaveLeft),
     });
   };
+}
+
+/** Whether a letter, or an earlier one in its place, may be with the brand: then the mark of it stays. */
+function mayHaveLeft({ state, events }: ReceiptLetter): boolean {
+  const isTakenBack = state === 'cancelled' && !events.some(({ type }) => type === 'duplicate_found');
+  return !isTakenBack && !cancellable.includes(state);
 }
 
 export function erase(context: Context, pages: Pages): RequestHandler {
