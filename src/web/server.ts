@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Context } from '../context.ts';
 import { codeOf, ExpectedError } from '../expected.ts';
 import { createApp } from './app.ts';
@@ -13,12 +14,12 @@ export async function startWeb(context: Context): Promise<{ close(): Promise<voi
   const { app, close } = await createApp(context);
   const server = createServer(app);
   await listen(server, config.port, config.host);
-  const address = server.address();
-  if (!config.publicUrl && address !== null && typeof address !== 'string') {
+  const { port } = server.address() as AddressInfo;
+  if (!config.publicUrl) {
     const host = ['0.0.0.0', '::'].includes(config.host) ? '127.0.0.1' : config.host;
-    site.url = `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+    site.url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   }
-  log.info({ host: config.host, port: config.port }, 'the pages are up');
+  log.info({ host: config.host, port }, 'the pages are up');
   return {
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

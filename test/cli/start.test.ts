@@ -31,6 +31,11 @@ describe('npm start with nothing configured', () => {
     expect(more).toEqual([]);
   });
 
+  it('has the port in its log, which the line for people lacks where PUBLIC_URL is set', () => {
+    const { port } = new URL(program.url);
+    expect(program.err()).toMatch(new RegExp(`"port":${port},"msg":"the pages are up"`));
+  });
+
   it('has a campaign that people can take part in', async () => {
     const home = await visitor().get('/');
     expect(home.status).toBe(200);
