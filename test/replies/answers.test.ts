@@ -60,6 +60,9 @@ describe('an answer that an advocate writes on the private page', () => {
     expect((await one.visitor.post(`${at}/send`)).status).toBe(303);
     const shown = await one.replies('accepted', 'accepted');
     expect(shown[1]?.words).toContain('Accepted by a mail server. It does not mean that anyone has read it');
+    const old = await one.visitor.get(at);
+    expect(wordsOf(old)).toContain('You have sent this off already');
+    expect(old.html).not.toContain('Send this answer');
     const [mail] = await one.atBrand(1);
     expect(mail?.to).toBe('human-rights@hm.example');
     expect(mail?.mail.text?.trim()).toBe('Thank you.\nវាសំខាន់ណាស់។');

@@ -154,7 +154,8 @@ async function sendCheck(
   if (!answer) return pages.send(request, response, 'gone', {}, 404);
   const composed = await composeAnswer(partsOf(context), answer);
   const locale = pages.locale(request);
-  const title = locale.text('answer.checkTitle');
+  const open = sendable(answer);
+  const title = locale.text(open ? 'answer.checkTitle' : 'receipt.reply.own');
   const { byMail, fromElsewhere, cut } = openContent(
     vault,
     answer,
@@ -166,6 +167,7 @@ async function sendCheck(
     response,
     'answer-check',
     {
+      title,
       pageTitle: problem ? locale.text('site.error', { title }) : title,
       action: `/r/${tokenOf(request)}/answers/${answer.draft_handle}`,
       back: `/r/${tokenOf(request)}`,
@@ -173,7 +175,7 @@ async function sendCheck(
       letter: { ...composed, brand: answer.brand },
       named: composed.named,
       reachable: composed.to !== undefined,
-      open: sendable(answer),
+      open,
       again: answer.draft_state === 'unknown',
       byMail: byMail ?? false,
       fromElsewhere: fromElsewhere ?? false,
