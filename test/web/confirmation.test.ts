@@ -167,6 +167,8 @@ describe.each(stops)('while the campaign %s', (_what, change, says) => {
     for (const page of [await instance.visitor().get(link), await instance.visitor().post(link)]) {
       expect(page.status).toBe(410);
       expect(wordsOf(page)).toContain(says);
+      expect(wordsOf(page)).toContain('deleted 7 days after you wrote it');
+      expect(wordsOf(page).includes('Open this link again later')).toBe(!says.includes('closed'));
     }
     expect(await drafts()).toBe(before);
     await instance.query("update campaign set state = 'open', opens_at = null, closes_at = null");

@@ -96,5 +96,6 @@ async function sendClosed(
   const campaign = await findCampaign(database, slug, config.mailDomain);
   if (!campaign) throw new Refusal(404, 'notFound');
   const { title, textLanguage } = textsIn(campaign, [pages.locale(request).language]);
-  pages.send(request, response, 'closed', { slug, title, textLanguage, status: statusOf(campaign) }, 410);
+  const data = { slug, title, textLanguage, status: statusOf(campaign), days: draftDays };
+  pages.send(request, response, 'closed', data, 410);
 }
