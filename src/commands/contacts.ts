@@ -32,7 +32,7 @@ export const contacts: Command = {
       hint();
       say(
         id === 'all'
-          ? `${lifted} contacts are good again; their letters go at their pace.`
+          ? `Contacts that are good again: ${lifted}. Their letters go at their pace.`
           : `Contact ${id} is good again; its letters go at its pace.`,
       );
     } else misused(this);

@@ -133,7 +133,7 @@ function report(
     `Drafts that nobody confirmed, dropped: ${dropped === 1 ? '1 submission' : `${dropped} submissions`}. Their writers may write anew.`,
   );
   say(
-    `Taken back since the backup, and now again: ${erased} people erased, ${letters(cancelled)} cancelled.`,
+    `Taken back since the backup, and now again: ${erased === 1 ? '1 person' : `${erased} people`} erased, ${letters(cancelled)} cancelled.`,
   );
 }
 

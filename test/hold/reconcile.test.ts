@@ -108,7 +108,7 @@ describe('reconciling', () => {
     await hold();
     const ran = await run('--nothing-was-sent', '--yes');
     expect(ran.out).toContain(
-      'Taken back since the backup, and now again: 1 people erased, 1 letter cancelled.',
+      'Taken back since the backup, and now again: 1 person erased, 1 letter cancelled.',
     );
     expect((await instance.visitor().get(erased.receipt)).status).toBe(404);
     expect(await stateCounts(instance)).toEqual({ cancelled: 2 });
