@@ -3,7 +3,7 @@ import { addAbortSignal } from 'node:stream';
 import { type Config, readConfig } from '../config.ts';
 import { createContext } from '../context.ts';
 import { findRunningPostgres } from '../embedded/orphan.ts';
-import { ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError } from '../expected.ts';
 import { createLog } from '../log.ts';
 import { backup } from './backup.ts';
 import type { Command } from './command.ts';
@@ -60,7 +60,12 @@ async function run(command: Command, args: string[], interrupted: AbortSignal): 
 
 /** In another folder than that of the instance, an empty database would be backed up, and no letter would be unknown. */
 async function refuseWithoutDatabase({ dataDir }: Config): Promise<void> {
-  const entries = await readdir(dataDir, { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(dataDir, { withFileTypes: true }).catch((error) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw new ExpectedError(
+      `The data folder ${dataDir} cannot be read (${codeOf(error)}). Run this as the user who runs the instance, or set DATA_DIR to its folder.`,
+    );
+  });
   // what a restore has moved aside or not put into its place yet is looked at later, and told
   if (entries.some((entry) => entry.isDirectory() && /^(postgres|restored-)/.test(entry.name))) return;
   throw new ExpectedError(

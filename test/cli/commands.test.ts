@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -49,6 +49,18 @@ describe('a command', () => {
       expect(await readdir(folder)).toEqual([]);
     },
   );
+
+  it('says so where it cannot look for one', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    const ran = await runProgram(['backup', join(folder, 'x')], { env: { DATA_DIR: file } });
+    expect(ran).toEqual({
+      status: 1,
+      out: '',
+      err: expect.stringContaining(`${file} cannot be read (ENOTDIR).`),
+    });
+    await rm(file);
+  });
 
   it('has a mail server come again with its mail as long as there is no database', async () => {
     const args = ['inbound', '--to', 'postmaster@outspoken.example'];
