@@ -129,10 +129,10 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
     );
   }
   if (identity === 'described') {
-    const description = checkLine(typed.description, limits.description, (message, values) =>
+    const bare = typed.description.replace(/[.\s]+$/, ''); // the sentence that it stands in has a full stop of its own
+    said.description = checkLine(bare, limits.description, (message, values) =>
       problem('description', `form.description.${message}`, values),
     );
-    said.description = description?.replace(/[.\s]+$/, ''); // the sentence that it stands in has a full stop of its own
   }
   if (identity !== 'counted' && typed.country !== '') {
     if (countries.has(typed.country)) said.country = typed.country;

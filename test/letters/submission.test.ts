@@ -71,6 +71,7 @@ describe('a form that is not right', () => {
     ['no name', { identity: 'named' }, 'name', 'form.name.missing'],
     ['a name of spaces', { identity: 'named', name: ' \u00a0 ' }, 'name', 'form.name.missing'],
     ['no description', { identity: 'described' }, 'description', 'form.description.missing'],
+    ['only dots', { identity: 'described', description: ' .. .' }, 'description', 'form.description.missing'],
     [
       'a country that is none',
       { identity: 'named', name: 'Sok', country: 'XX' },
