@@ -15,7 +15,8 @@ export function checkLine(typed: string, limit: number, report: Report): string 
   const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
   if (text === '') return report('missing');
   if (length(text) > limit) return report('long', { limit, length: length(text) });
-  const isName = /\p{L}/u.test(text.replace(invisible, '')) && !/[@<>"]|:\/\/|www\./i.test(plain(text));
+  const isName =
+    /\p{L}/u.test(text.replace(invisible, '')) && !/[@<>"]/.test(plain(text)) && !holdsLink(text);
   return isName && !holdsPhoneNumber(text) ? text : report('invalid');
 }
 
@@ -29,8 +30,20 @@ export function checkWords(typed: string, report: Report): string | undefined {
     .trim();
   if (length(text) > limits.ownWords) return report('long', { limit: limits.ownWords, length: length(text) });
   if (/[^\s@]@[^\s@.]+\.[^\s@]/.test(plain(text))) return report('address');
-  if (/:\/\/|\bwww\.\S/i.test(plain(text))) return report('link');
+  if (holdsLink(text)) return report('link');
   return holdsPhoneNumber(text) ? report('phone') : text;
+}
+
+/**
+ * What mail programs make a link of: with a scheme, or a host's name as such. Of names without a path only the commonest
+ * endings that are no words are known: many people set no space after a full stop.
+ */
+function holdsLink(text: string): boolean {
+  const [path, ending] = [
+    /[\p{L}\p{N}]\.\p{L}{2,24}\/[^\s/]/u,
+    /[\p{L}\p{N}]\.(?:com|org|net|info|biz|xyz|kh)(?![\p{L}\p{N}])/iu,
+  ];
+  return [/:\/\/|\bwww\.\S/i, path, ending].some((pattern) => pattern.test(plain(text)));
 }
 
 /** Full-width signs and the like as the ordinary ones that they are read as. */

@@ -148,6 +148,11 @@ describe('own words', () => {
     'read www.mail.example/a',
     'WWW.mail.example',
     'https：／／mail.example',
+    'join us: group.example/central',
+    't.me/central',
+    'read brand-news.com, and act',
+    'Read NEWS.ORG',
+    'read news．com',
   ])('are refused with a link: %j', (typed) => {
     expect(words(typed)).toEqual({ message: 'link' });
   });
@@ -182,6 +187,8 @@ describe('own words', () => {
     'Meet me @ the gate. A fair wage @ last',
     'Rule 1. Rule 2. Rule 3.',
     'and/or; either / or; 50/50',
+    'They left.We stayed.And they said no.It was 5 a.m./p.m., etc./or so.',
+    'The committee.company law, for information.',
   ])('are taken with ordinary numbers and signs: %j', (typed) => {
     expect(words(typed)).toEqual({ text: typed });
   });
@@ -189,16 +196,32 @@ describe('own words', () => {
   // The deadline is a hundred times what one pass needs, and far below what a pass per character would.
   const deadline = { timeout: 10_000 };
   const marks = '\u0301'.repeat(15);
-  it.each([' ', '\t', 'a', '@', 'a@', '@.', `@${marks}`, '.', '1', '1 ', '1./', 'www.', '://', '\r', '20'])(
-    'are judged in one pass, so that nobody can keep the server busy with %j without end',
-    (unit) => {
-      const long = `x${unit.repeat(200_000 / unit.length)}x`;
-      const judged = runInNewContext('judge()', { judge: () => words(long) }, deadline);
-      expect(judged).toMatchObject({ message: 'long' });
-      const allowed = `x${unit.repeat(1400 / unit.replace(marks, '').length)}x`;
-      expect(runInNewContext('judge()', { judge: () => words(allowed) }, deadline).message).not.toBe('long');
-    },
-  );
+  it.each([
+    ' ',
+    '\t',
+    'a',
+    '@',
+    'a@',
+    '@.',
+    `@${marks}`,
+    '.',
+    '1',
+    '1 ',
+    '1./',
+    'www.',
+    '://',
+    'a.b',
+    'a.bc/',
+    '.com',
+    '\r',
+    '20',
+  ])('are judged in one pass, so that nobody can keep the server busy with %j without end', (unit) => {
+    const long = `x${unit.repeat(200_000 / unit.length)}x`;
+    const judged = runInNewContext('judge()', { judge: () => words(long) }, deadline);
+    expect(judged).toMatchObject({ message: 'long' });
+    const allowed = `x${unit.repeat(1400 / unit.replace(marks, '').length)}x`;
+    expect(runInNewContext('judge()', { judge: () => words(allowed) }, deadline).message).not.toBe('long');
+  });
 });
 
 describe('whatever is typed', () => {
