@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
+import { hashToken } from '../../src/people/token.ts';
 import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { openStream, type Stream } from '../support/stream.ts';
@@ -174,6 +177,61 @@ describe('an open receipt', () => {
     await until(async () => heard.includes('{"status":"ok"}'), 'an answer on the same line');
     line.destroy();
     expect(heard).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  describe('whose reader does not read', () => {
+    /** What makes the letters of a page more than any line holds by itself. */
+    const longAnswer = 'x'.repeat(2_500_000);
+    const happens = (receipt: string, response: string) =>
+      instance.query(
+        `insert into event (letter_id, type, response)
+         select letter.id, 'deferred', $2 from letter join advocate on advocate.id = advocate_id
+         where receipt_hash = $1`,
+        [hashToken(receipt.slice('/r/'.length)), response],
+      );
+    const hears = (stream: Stream, what: string) =>
+      until(async () => stream.events.at(-1)?.data.includes(what), what, 60_000);
+
+    /** A stream of which only the headers are read, and another window of the same person, which is read. */
+    async function ignore(email: string) {
+      await hold('hm');
+      const receipt = await writeAndConfirm(instance, instance.visitor(), { email });
+      await happens(receipt, longAnswer);
+      const [response] = (await once(get(`${instance.url}${receipt}/events`), 'response')) as [
+        IncomingMessage,
+      ];
+      const beside = await listen(receipt);
+      await hears(beside, longAnswer);
+      return { receipt, response, beside };
+    }
+
+    it('is told nothing more until it reads, and then the newest', async () => {
+      const { receipt, response, beside } = await ignore('busy@mail.example');
+      for (const news of ['first news', 'second news', 'third news']) {
+        await happens(receipt, news);
+        await hears(beside, news);
+      }
+      let heard = '';
+      response.setEncoding('utf8').on('data', (text) => {
+        heard += text;
+      });
+      await until(async () => heard.includes('third news'), 'the newest', 60_000);
+      response.destroy();
+      expect(heard.split('event: letters')).toHaveLength(1 + 2);
+      expect(heard.split('event: letters')[1]).not.toContain('news');
+    });
+
+    it('loses what it has not read when its person is gone', async () => {
+      const { receipt, response, beside } = await ignore('asleep@mail.example');
+      await instance.visitor().post(`${receipt}/erase`);
+      await beside.ended;
+      let heard = '';
+      response.setEncoding('utf8').on('data', (text) => {
+        heard += text;
+      });
+      await expect(once(response, 'end')).rejects.toThrow('aborted');
+      expect(heard.length).toBeLessThan(longAnswer.length * 2); // the answer is in it twice
+    });
   });
 
   it('is told no more for a token that does not exist', async () => {

@@ -7,7 +7,15 @@ import { readReplies } from '../../replies/read-replies.ts';
 import type { Pages } from '../page.ts';
 import { describeLetters } from './letter-status.ts';
 
-type Viewer = { advocateId: string; seen: string; update(): Promise<void>; gone(): void; end(): void };
+type Viewer = {
+  advocateId: string;
+  seen: string;
+  /** Has not read yet what it was told: that is in our memory for as long. */
+  isBehind(): boolean;
+  update(): Promise<void>;
+  gone(): void;
+  end(): void;
+};
 
 /** One question a second for all open receipts, however many there are; nobody watching costs nothing. */
 const interval = 1000;
@@ -49,9 +57,10 @@ export function createReceiptStream(context: Context, pages: Pages) {
     rounds += 1;
     for (const viewer of watching) {
       if (!viewers.has(viewer)) continue; // has left meanwhile
+      const canBeTold = !viewer.isBehind(); // whoever is behind is told how things are once it has read
       const version = newest.get(viewer.advocateId);
       if (version === undefined) viewer.gone();
-      else if (version !== viewer.seen || rounds % roundsBetweenLooks === 0) {
+      else if (canBeTold && (version !== viewer.seen || rounds % roundsBetweenLooks === 0)) {
         viewer.seen = version;
         await viewer.update();
       }
@@ -106,12 +115,18 @@ export function createReceiptStream(context: Context, pages: Pages) {
         shown = letters;
         sendEvent(response, 'letters', letters);
       },
+      isBehind: () => response.writableLength > 0,
       gone() {
         viewers.delete(viewer);
+        // an end would wait behind what is not read; a page that is cut off comes again, and is told
+        if (this.isBehind()) return void response.destroy();
         sendEvent(response, 'gone', '');
         response.end();
       },
-      end: () => response.end(),
+      end() {
+        if (this.isBehind()) response.destroy();
+        else response.end();
+      },
     };
     viewers.add(viewer);
     response.on('close', () => viewers.delete(viewer));
