@@ -47,8 +47,10 @@ async function run(command: Command, args: string[], interrupted: AbortSignal): 
   const surroundings = { args, say, print, input: () => input(interrupted), interrupted };
   if ('runAlone' in command) return (await command.runAlone(config, surroundings)) ?? 0;
   if (!config.databaseUrl) await refuseWithoutDatabase(config);
-  const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir));
-  const context = await createContext({ ...config, databaseUrl, roles: [] }, createLog(config.logLevel));
+  const log = createLog(config.logLevel);
+  const patience = { warn: (words: string) => log.warn(words) };
+  const databaseUrl = config.databaseUrl ?? (await findRunningPostgres(config.dataDir, patience));
+  const context = await createContext({ ...config, databaseUrl, roles: [] }, log);
   try {
     interrupted.throwIfAborted();
     const status = await command.run(context, surroundings);

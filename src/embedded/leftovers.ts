@@ -1,6 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { endOrphan, isAlive } from './orphan.ts';
+import { endOrphan, isAlive, type Patience } from './orphan.ts';
 
 /** What a start or a restore has in the data folder only while it is under way, and the id of its process. */
 const passing =
@@ -11,7 +11,7 @@ const passing =
  * whole one with people in it. Nobody's is what a process made that is no more, and what has our own id before we have
  * made anything: in a container every start may have the same.
  */
-export async function removeLeftovers(folder: string): Promise<void> {
+export async function removeLeftovers(folder: string, patience: Patience): Promise<void> {
   for (const name of await readdir(folder)) {
     const [, one, other] = passing.exec(name) ?? [];
     const pid = Number(one ?? other);
@@ -20,7 +20,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
     try {
       // on a backup that is tried out runs a server, which goes on without the one that started it
       const password = await readFile(join(left, 'postgres-password'), 'utf8').catch(() => undefined);
-      if (password !== undefined && !(await endOrphan(join(left, 'postgres'), password))) continue;
+      if (password !== undefined && !(await endOrphan(join(left, 'postgres'), password, patience))) continue;
       await rm(left, { recursive: true, force: true });
     } catch {
       // what cannot be removed, as root's cannot by another, or has a server on it still, is in nobody's way

@@ -46,12 +46,12 @@ export async function startPostgres(
   const programs = await findPrograms();
   const owner = await ownerOfServer();
   const dataFolder = join(folder, 'postgres');
-  await removeLeftovers(folder);
+  await removeLeftovers(folder, { warn });
   for (const line of await finishExchange(folder)) warn(line);
   await refuseEmptyBesideOld(folder);
   const password = await readOrMakePassword(join(folder, 'postgres-password'));
   await createCluster(programs, owner, folder, dataFolder, password);
-  await endOrphan(dataFolder, password);
+  await endOrphan(dataFolder, password, { warn });
 
   const socketFolder = await makeSocketFolder(owner);
   const url = urlOf(socketFolder, password);

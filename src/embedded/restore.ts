@@ -38,20 +38,20 @@ export async function restore(
   { replace, signs, interrupted, beforeExchange, say }: Options,
 ): Promise<Restored> {
   const postgres = join(dataDir, 'postgres');
-  await refuseWhileRunning(dataDir);
+  await refuseWhileRunning(dataDir, say);
   for (const line of await finishExchange(dataDir)) say(line);
   if (!replace && (await exists(postgres)))
     throw new ExpectedError(
       `There is a database in ${postgres}. With --replace it is moved aside, and the backup comes in its place.`,
     );
-  await removeLeftovers(dataDir);
+  await removeLeftovers(dataDir, { warn: say });
   const staging = join(dataDir, `restoring-${process.pid}`);
   try {
     const about = await unpackInto(staging, file, interrupted);
     compareKeys(about, signs);
     const letters = await tryOut(staging);
     interrupted.throwIfAborted();
-    await refuseWhileRunning(dataDir); // unpacking took its time
+    await refuseWhileRunning(dataDir, say); // unpacking took its time
     await beforeExchange();
     const asideAs = await exchange(dataDir, staging);
     return { about, letters, asideAs };
@@ -60,11 +60,11 @@ export async function restore(
   }
 }
 
-async function refuseWhileRunning(dataDir: string): Promise<void> {
-  if (await findRunningPostgres(dataDir))
+async function refuseWhileRunning(dataDir: string, warn: Options['say']): Promise<void> {
+  if (await findRunningPostgres(dataDir, { warn }))
     throw new ExpectedError(`Outspoken runs on ${dataDir}. Stop it first.`);
   const password = await readFile(join(dataDir, 'postgres-password'), 'utf8').catch(() => undefined);
-  if (password !== undefined) await endOrphan(join(dataDir, 'postgres'), password);
+  if (password !== undefined) await endOrphan(join(dataDir, 'postgres'), password, { warn });
 }
 
 async function unpackInto(staging: string, file: string, interrupted: AbortSignal): Promise<About> {

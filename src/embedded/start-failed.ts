@@ -18,6 +18,14 @@ export function stillEnding(dataFolder: string, pid: number): ExpectedError {
   );
 }
 
+/** A server that recovers, or writes what it has to before it ends, is not disturbed: it would begin again. */
+export function stillBusy(dataFolder: string, pid: number, why: 'starts' | 'ends'): ExpectedError {
+  const does = why === 'ends' ? 'ending' : 'making good what a sudden end left undone';
+  return new ExpectedError(
+    `The PostgreSQL of another Outspoken on ${dirname(dataFolder)}, process ${pid}, is still ${does}. Wait until it has, or end it, then try again.`,
+  );
+}
+
 export function wrongPassword(dataFolder: string): ExpectedError {
   return new ExpectedError(
     `The embedded PostgreSQL in ${dataFolder} refuses the password in ${dataFolder}-password. Put back the file that was made with it.`,

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { findRunningPostgres } from '../../src/embedded/orphan.ts';
+import { endOrphan, findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
 import { belongingsOf, isRunning, serverOf } from '../support/left-behind.ts';
-import { launch, startProgram } from '../support/program.ts';
+import { launch, startProgram, whenReady } from '../support/program.ts';
 
 let folder: string;
 let env: { PORT: string; DATA_DIR: string; LOG_LEVEL: string };
@@ -19,6 +19,8 @@ beforeAll(async () => {
   env = { PORT: '0', DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'warn' };
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const passwordOf = (dataFolder: string) => readFile(join(dataFolder, 'postgres-password'), 'utf8');
 
 /** The id of a process that was. */
 async function endedPid(): Promise<number> {
@@ -88,7 +90,11 @@ describe('a start', () => {
       await program.ended;
       const refused = launch(env);
       expect(await refused.ended).toEqual({ code: 1, signal: null });
-      expect(refused.err()).toBe(
+      const [said, ...rest] = refused.err().split('\n');
+      expect(JSON.parse(said ?? '').msg).toBe(
+        `waiting for the PostgreSQL of another Outspoken on this data folder, process ${pid}, to end`,
+      );
+      expect(rest.join('\n')).toBe(
         `The PostgreSQL that an earlier Outspoken left on ${env.DATA_DIR}, process ${pid}, was told to end and has not yet. Wait until it has, then try again.\n`,
       );
       expect(isRunning(pid)).toBe(true);
@@ -100,6 +106,37 @@ describe('a start', () => {
     expect(await (await startProgram(env)).stop()).toBe(0);
     await client.end().catch(() => {});
     await rmdir(sockets); // the server itself has cleared it
+  });
+
+  it('says that it waits for a server that is not through with its recovery, and goes on when that is', async () => {
+    const dataFolder = join(folder, 'recovering');
+    const own = { ...env, DATA_DIR: dataFolder };
+    expect(await (await startProgram(own)).stop()).toBe(0);
+    const settings = join(dataFolder, 'postgres/postgresql.auto.conf');
+    const [before, standby] = [await readFile(settings), join(dataFolder, 'postgres/standby.signal')];
+    await appendFile(settings, 'hot_standby = off\n');
+    await writeFile(standby, ''); // its recovery has no end, and nobody can ask it anything meanwhile
+    const owner = launch(own);
+    await until(() => listens(dataFolder), 'a server', 60_000);
+    const { pid } = await serverOf(dataFolder);
+    owner.child.kill('SIGKILL');
+    await owner.ended;
+
+    const patience = { warn: () => {}, busy: 100 };
+    await expect(
+      endOrphan(join(dataFolder, 'postgres'), await passwordOf(dataFolder), patience),
+    ).rejects.toThrow(
+      `The PostgreSQL of another Outspoken on ${dataFolder}, process ${pid}, is still making good what a sudden end left undone.`,
+    );
+    const waiting = launch(own);
+    await until(async () => waiting.isOver() || waiting.err() !== '', 'a line', 60_000);
+    expect(JSON.parse(waiting.err()).msg).toBe(
+      `waiting for the PostgreSQL of another Outspoken on this data folder, process ${pid}: it makes good what a sudden end left undone`,
+    );
+    await writeFile(settings, before);
+    await rm(standby);
+    process.kill(pid, 'SIGINT');
+    expect(await (await whenReady(waiting)).stop()).toBe(0);
   });
 
   it('waits for a server that was killed and has not been collected yet', async () => {
