@@ -1,4 +1,4 @@
-import { link, readdir, rename, rm } from 'node:fs/promises';
+import { link, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { codeOf, ExpectedError } from '../expected.ts';
 import { exists, sync } from '../whole-file.ts';
@@ -10,9 +10,19 @@ import { exists, sync } from '../whole-file.ts';
  * comes next goes on from there.
  */
 
+/** In what a restore has decided on: there was no database before, only an empty one, which goes with it. */
+const nothingBefore = 'nothing-before';
+
 /** What a restore has decided on and not brought to its end. */
 const decided = /^restored-(\d{4}-\d\d-\d\dT\d{6})$/;
 const aside = /^postgres-before-(?!.*-password$)/;
+
+type Exchange = {
+  /** The database that is there is an empty one, which nobody wants to keep. */
+  isEmpty: boolean;
+  /** Lets go of the data folder, which the caller owns until it is decided. */
+  release(): Promise<void>;
+};
 
 /**
  * Puts what lies in `staging` into the place of the database in `dataDir`.
@@ -20,17 +30,23 @@ const aside = /^postgres-before-(?!.*-password$)/;
  * @returns where the one that was there is now; undefined: there was none
  * @throws ExpectedError when it cannot be done
  */
-export async function exchange(dataDir: string, staging: string): Promise<string | undefined> {
+export async function exchange(
+  dataDir: string,
+  staging: string,
+  { isEmpty, release }: Exchange,
+): Promise<string | undefined> {
+  if (isEmpty) await writeFile(join(staging, nothingBefore), '');
   // the server that was tried out on the files has synced them (PostgreSQL, xlog.c: SyncDataDirectory)
   await sync(join(staging, 'postgres-password'));
   await sync(staging);
   const ready = join(dataDir, `restored-${stamp()}`);
   await move(staging, ready);
   try {
+    await release(); // whoever gets the folder now finds what was decided
     return await goOn(dataDir, ready);
   } catch (error) {
-    const { postgres, newPassword } = placesOf(dataDir, ready);
-    if (!(await exists(postgres)) || !(await exists(newPassword))) throw stuck(dataDir, ready, error);
+    const { postgres, newPassword } = await placesOf(dataDir, ready);
+    if (!(await exists(postgres)) || !(await exists(newPassword))) throw await stuck(dataDir, ready, error);
     await move(ready, staging); // nothing was exchanged, and nothing will be
     throw new ExpectedError(`${postgres} cannot be moved aside (${codeOf(error)}). Nothing was changed.`);
   }
@@ -44,15 +60,30 @@ export async function exchange(dataDir: string, staging: string): Promise<string
  */
 export async function finishExchange(dataDir: string): Promise<string[]> {
   const said: string[] = [];
-  for (const name of (await readdir(dataDir)).filter((one) => decided.test(one)).sort()) {
+  for (const name of await decidedIn(dataDir)) {
     const ready = join(dataDir, name);
-    const asideAs = await goOn(dataDir, ready).catch((error) => {
-      throw stuck(dataDir, ready, error);
+    const asideAs = await goOn(dataDir, ready).catch(async (error) => {
+      throw await stuck(dataDir, ready, error);
     });
     said.push('A restore that was ended in the middle is finished now: the database is that of the backup.');
     if (asideAs) said.push(whereItIs(asideAs));
   }
   return said;
+}
+
+/** Whether a restore has decided on an exchange that is not at its end. */
+export async function isDecided(dataDir: string): Promise<boolean> {
+  return (await decidedIn(dataDir)).length > 0;
+}
+
+/** Tells which database is in its place, and what is decided about it: another text after an exchange, or in one. */
+export async function readPlace(dataDir: string): Promise<string> {
+  const found = await stat(join(dataDir, 'postgres')).catch(() => undefined);
+  return [found?.ino, ...(await decidedIn(dataDir))].join(' ');
+}
+
+async function decidedIn(dataDir: string): Promise<string[]> {
+  return (await readdir(dataDir)).filter((one) => decided.test(one)).sort();
 }
 
 export function whereItIs(asideAs: string): string {
@@ -86,7 +117,7 @@ export async function refuseEmptyBesideOld(dataDir: string): Promise<void> {
 
 /** Whatever was done already is passed over: by a process that was killed, or by one that is doing the same just now. */
 async function goOn(dataDir: string, ready: string): Promise<string | undefined> {
-  const { postgres, password, newPostgres, newPassword, asideAs } = placesOf(dataDir, ready);
+  const { postgres, password, newPostgres, newPassword, asideAs } = await placesOf(dataDir, ready);
   if (await exists(newPassword)) {
     await move(postgres, asideAs).catch(async (error) => {
       if (await exists(newPassword)) throw error;
@@ -99,19 +130,20 @@ async function goOn(dataDir: string, ready: string): Promise<string | undefined>
   return (await exists(asideAs)) ? asideAs : undefined;
 }
 
-function placesOf(dataDir: string, ready: string) {
+async function placesOf(dataDir: string, ready: string) {
   const postgres = join(dataDir, 'postgres');
+  const isEmpty = await exists(join(ready, nothingBefore));
   return {
     postgres,
     password: join(dataDir, 'postgres-password'),
     newPostgres: join(ready, 'postgres'),
     newPassword: join(ready, 'postgres-password'),
-    asideAs: `${postgres}-before-${decided.exec(basename(ready))?.[1]}`,
+    asideAs: isEmpty ? join(ready, 'empty') : `${postgres}-before-${decided.exec(basename(ready))?.[1]}`,
   };
 }
 
-function stuck(dataDir: string, ready: string, error: unknown): ExpectedError {
-  const { postgres, asideAs } = placesOf(dataDir, ready);
+async function stuck(dataDir: string, ready: string, error: unknown): Promise<ExpectedError> {
+  const { postgres, asideAs } = await placesOf(dataDir, ready);
   return new ExpectedError(
     `The restored database in ${ready} cannot be put into its place, ${postgres} (${codeOf(error)}). What was there before is there still, or in ${asideAs}. Make way for it and try again; to do without it, move ${ready} out of ${dataDir}.`,
   );

@@ -72,7 +72,7 @@ export async function findRunningPostgres(
 /** What a server, or one that was killed, wrote down of itself (PostgreSQL, miscadmin.h: LOCK_FILE_LINE_SOCKET_DIR). */
 type Written = { pid: number; socketFolder: string };
 
-async function readPidFile(dataFolder: string): Promise<Written | undefined> {
+export async function readPidFile(dataFolder: string): Promise<Written | undefined> {
   const lines = await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => '');
   const [pid, , , , socketFolder] = lines.split('\n');
   return pid && socketFolder ? { pid: Number(pid), socketFolder } : undefined;

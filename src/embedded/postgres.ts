@@ -16,9 +16,9 @@ import {
   readOrMakePassword,
   serverEnvironment,
 } from './cluster.ts';
-import { finishExchange, refuseEmptyBesideOld } from './exchange.ts';
+import { finishExchange, isDecided, readPlace, refuseEmptyBesideOld } from './exchange.ts';
 import { removeLeftovers } from './leftovers.ts';
-import { endOrphan, instanceLock, urlOf } from './orphan.ts';
+import { endOrphan, instanceLock, readPidFile, urlOf } from './orphan.ts';
 import { inUse, startFailed, wrongPassword } from './start-failed.ts';
 
 export type EmbeddedPostgres = {
@@ -43,12 +43,29 @@ export async function startPostgres(
   warn: (words: string) => void = () => {},
 ): Promise<EmbeddedPostgres> {
   forgetOtherServers();
+  for (;;) {
+    await removeLeftovers(folder, { warn });
+    for (const line of await finishExchange(folder)) warn(line);
+    await refuseEmptyBesideOld(folder);
+    const place = await readPlace(folder);
+    const started = await takeFolder(folder, warn).catch(async (error) => {
+      if ((await readPlace(folder)) === place) throw error;
+    });
+    if (started && (await isInPlace(started, folder))) return started;
+    await started?.close(); // a restore was faster: this is not the database of this folder any more
+  }
+}
+
+/**
+ * Starts the server of the database that is in its place; where none is, an empty one is made. Whoever has it owns the
+ * folder: until it is closed, everybody else is refused here.
+ *
+ * @throws ExpectedError as `startPostgres`; a FolderInUse when somebody else has it
+ */
+export async function takeFolder(folder: string, warn: (words: string) => void): Promise<EmbeddedPostgres> {
   const programs = await findPrograms();
   const owner = await ownerOfServer();
   const dataFolder = join(folder, 'postgres');
-  await removeLeftovers(folder, { warn });
-  for (const line of await finishExchange(folder)) warn(line);
-  await refuseEmptyBesideOld(folder);
   const password = await readOrMakePassword(join(folder, 'postgres-password'));
   await createCluster(programs, owner, folder, dataFolder, password);
   await endOrphan(dataFolder, password, { warn });
@@ -89,6 +106,11 @@ export async function startPostgres(
       await end();
     },
   };
+}
+
+/** Between our last look and our owning the folder, a restore may have owned it, and decided. */
+async function isInPlace({ pid }: EmbeddedPostgres, folder: string): Promise<boolean> {
+  return !(await isDecided(folder)) && (await readPidFile(join(folder, 'postgres')))?.pid === pid;
 }
 
 /** `databaseOf(url, name)` is another database of the same server. */

@@ -9,7 +9,8 @@ import { ownerOfServer } from './cluster.ts';
 import { exchange, finishExchange } from './exchange.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { endOrphan, findRunningPostgres } from './orphan.ts';
-import { startPostgres } from './postgres.ts';
+import { type EmbeddedPostgres, startPostgres, takeFolder } from './postgres.ts';
+import { FolderInUse } from './start-failed.ts';
 
 type Options = {
   /** A database that is there is moved aside. */
@@ -40,24 +41,34 @@ export async function restore(
   const postgres = join(dataDir, 'postgres');
   await refuseWhileRunning(dataDir, say);
   for (const line of await finishExchange(dataDir)) say(line);
-  if (!replace && (await exists(postgres)))
-    throw new ExpectedError(
-      `There is a database in ${postgres}. With --replace it is moved aside, and the backup comes in its place.`,
-    );
+  if (!replace && (await exists(postgres))) throw isThere(postgres);
   await removeLeftovers(dataDir, { warn: say });
   const staging = join(dataDir, `restoring-${process.pid}`);
   try {
     const about = await unpackInto(staging, file, interrupted);
     compareKeys(about, signs);
     const letters = await tryOut(staging);
-    interrupted.throwIfAborted();
-    await refuseWhileRunning(dataDir, say); // unpacking took its time
-    await beforeExchange();
-    const asideAs = await exchange(dataDir, staging);
-    return { about, letters, asideAs };
+    const owned = await own(dataDir, say);
+    try {
+      interrupted.throwIfAborted();
+      const isEmpty = owned !== undefined && (await holdsNothing(owned));
+      if (!replace && !isEmpty) throw isThere(postgres); // made while the backup was unpacked
+      await beforeExchange();
+      const release = async () => owned?.close();
+      const asideAs = await exchange(dataDir, staging, { isEmpty, release });
+      return { about, letters, asideAs };
+    } finally {
+      await owned?.close();
+    }
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+function isThere(postgres: string): ExpectedError {
+  return new ExpectedError(
+    `There is a database in ${postgres}. With --replace it is moved aside, and the backup comes in its place.`,
+  );
 }
 
 async function refuseWhileRunning(dataDir: string, warn: Options['say']): Promise<void> {
@@ -95,15 +106,41 @@ function compareKeys(about: About, signs: About['keys']): void {
 /** Starts a server on it, which makes it whole, and looks whether our data is in it. */
 async function tryOut(staging: string): Promise<number> {
   const server = await startPostgres(staging);
-  const client = new pg.Client({ connectionString: server.url });
+  try {
+    const [row] = await ask<{ n: number }>(server, 'select count(*)::int as n from letter');
+    return row?.n ?? 0;
+  } finally {
+    await server.close();
+  }
+}
+
+/**
+ * Owns the data folder as a start does, so that none comes in between. Undefined: the database there, which is about to
+ * be replaced, cannot be started; then no start gets anywhere with it either.
+ */
+async function own(dataDir: string, say: Options['say']): Promise<EmbeddedPostgres | undefined> {
+  try {
+    return await takeFolder(dataDir, say);
+  } catch (error) {
+    if (!(error instanceof ExpectedError) || error instanceof FolderInUse) throw error;
+    return undefined;
+  }
+}
+
+/** Whether it was just made, or was made by a restore that was killed. */
+async function holdsNothing(server: EmbeddedPostgres): Promise<boolean> {
+  const [row] = await ask<{ letters: string | null }>(server, "select to_regclass('letter') as letters");
+  return row?.letters === null;
+}
+
+async function ask<Row extends pg.QueryResultRow>({ url }: EmbeddedPostgres, query: string): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
   client.on('error', () => {});
   try {
     await client.connect();
-    const { rows } = await client.query('select count(*)::int as n from letter');
-    return rows[0].n;
+    return (await client.query<Row>(query)).rows;
   } finally {
     await client.end().catch(() => {});
-    await server.close();
   }
 }
 

@@ -5,23 +5,26 @@ import { noSocket } from './cluster.ts';
 
 /** Why an embedded PostgreSQL does not start, and what a person can do about it. */
 
-export function inUse(dataFolder: string): ExpectedError {
-  return new ExpectedError(
+/** Somebody else has the data folder. */
+export class FolderInUse extends ExpectedError {}
+
+export function inUse(dataFolder: string): FolderInUse {
+  return new FolderInUse(
     `Another Outspoken already runs on ${dirname(dataFolder)}. Stop it first, or set DATA_DIR to another folder.`,
   );
 }
 
 /** A server with much to write takes its time; killed meanwhile, it would have to make it good at the next start. */
-export function stillEnding(dataFolder: string, pid: number): ExpectedError {
-  return new ExpectedError(
+export function stillEnding(dataFolder: string, pid: number): FolderInUse {
+  return new FolderInUse(
     `The PostgreSQL that an earlier Outspoken left on ${dirname(dataFolder)}, process ${pid}, was told to end and has not yet. Wait until it has, then try again.`,
   );
 }
 
 /** A server that recovers, or writes what it has to before it ends, is not disturbed: it would begin again. */
-export function stillBusy(dataFolder: string, pid: number, why: 'starts' | 'ends'): ExpectedError {
+export function stillBusy(dataFolder: string, pid: number, why: 'starts' | 'ends'): FolderInUse {
   const does = why === 'ends' ? 'ending' : 'making good what a sudden end left undone';
-  return new ExpectedError(
+  return new FolderInUse(
     `The PostgreSQL of another Outspoken on ${dirname(dataFolder)}, process ${pid}, is still ${does}. Wait until it has, or end it, then try again.`,
   );
 }
@@ -40,12 +43,12 @@ export async function startFailed(said: string, dataFolder: string): Promise<Exp
 }
 
 /** After a power cut, the number in the pid file may be that of anybody. Only a person can tell for sure. */
-async function locked(dataFolder: string): Promise<ExpectedError> {
+async function locked(dataFolder: string): Promise<FolderInUse> {
   const file = `${dataFolder}/postmaster.pid`;
   const [pid] = (await readFile(file, 'utf8').catch(() => '')).split('\n');
-  const known = inUse(dataFolder).message;
-  if (!pid) return new ExpectedError(known);
-  return new ExpectedError(
-    `${known} If process ${pid} is something else, as it can be after a power cut, remove ${file}.`,
+  const known = inUse(dataFolder);
+  if (!pid) return known;
+  return new FolderInUse(
+    `${known.message} If process ${pid} is something else, as it can be after a power cut, remove ${file}.`,
   );
 }

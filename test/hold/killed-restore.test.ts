@@ -2,16 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import pg from 'pg';
 import { findRunningPostgres } from '../../src/embedded/orphan.ts';
-import { startPostgres } from '../../src/embedded/postgres.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
-import { until, writeLetters } from '../support/advocate.ts';
+import { until } from '../support/advocate.ts';
+import { type BackedUp, backUpOne, before, countIn, countLetters, inBackup } from '../support/backed-up.ts';
 import { runProgram } from '../support/commands.ts';
 import { describeWith } from '../support/needs.ts';
 import { type Ending, launch, startProgram } from '../support/program.ts';
 import { untilReadiness } from '../support/readiness.ts';
-import { Visitor } from '../support/visitor.ts';
 
 /** Ends its process as a power cut would, instead of giving another database, or its password, another name. */
 const dies = `
@@ -31,11 +29,10 @@ const dies = `
 `;
 
 const killed: Ending = { code: null, signal: 'SIGKILL' };
-const [inBackup, before] = [1, 2]; // letters
 
+let backedUp: BackedUp;
 let folder: string;
 let dataDir: string;
-let kept: string;
 let file: string;
 let env: Record<string, string>;
 const dying = (after: number) => ({
@@ -45,25 +42,7 @@ const dying = (after: number) => ({
 });
 const restore = (of: Record<string, string>, ...args: string[]) =>
   launch(of, { script: 'src/commands/main', args: ['restore', file, ...args] });
-/** With the owners, which Node's own copy forgets. */
-const copy = (from: string, to: string) => execFileSync('cp', ['-a', from, to]);
 const found = async (begin: string) => (await readdir(dataDir)).filter((name) => name.startsWith(begin));
-
-async function countLetters(url: string): Promise<number> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query('select count(*)::int as n from letter');
-  await client.end();
-  return rows[0].n;
-}
-
-/** In the database that is in a folder while nothing runs on it. */
-async function countIn(data: string): Promise<number> {
-  const server = await startPostgres(data);
-  const letters = await countLetters(server.url);
-  await server.close();
-  return letters;
-}
 
 /** What was moved aside, as a database that can be used with the password beside it. */
 async function countAside(name: string): Promise<number> {
@@ -78,25 +57,13 @@ async function countAside(name: string): Promise<number> {
 }
 
 beforeAll(async () => {
-  folder = await makeTemporaryFolder('killed');
-  dataDir = join(folder, 'data');
-  kept = join(folder, 'kept');
-  file = join(folder, 'monday.backup');
-  env = { PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn' };
+  backedUp = await backUpOne('killed');
+  ({ folder, dataDir, file, env } = backedUp);
   await writeFile(join(folder, 'dies.mjs'), dies);
-  const program = await startProgram(env);
-  await writeLetters(new Visitor(program.url), { email: 'first@mail.example', brand: ['hm'] });
-  expect(await runProgram(['backup', file], { env })).toMatchObject({ status: 0, err: '' });
-  await writeLetters(new Visitor(program.url), { email: 'second@mail.example', brand: ['gap'] });
-  expect(await program.stop()).toBe(0);
-  copy(dataDir, kept);
 }, 90_000);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-beforeEach(async () => {
-  await rm(dataDir, { recursive: true });
-  copy(kept, dataDir);
-});
+beforeEach(() => backedUp.putBack());
 
 /** Decided, the old database aside, its password beside it, the new password, the new database, cleared up. */
 const steps = 6;
