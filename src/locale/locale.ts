@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { projectRoot } from '../root.ts';
 
+/** Which way a script is written, as HTML calls it. */
+export type Direction = 'ltr' | 'rtl';
+
 export type Values = Record<string, string | number | boolean | undefined>;
 
 /** One language of the pages and notices. Its texts are ICU messages in `locales/<language>.json`. */
@@ -11,6 +14,7 @@ export type Locale = {
   language: string;
   /** The language's name for itself. */
   name: string;
+  direction: Direction;
   /**
    * The text of a key, with its values put in. A key that this language lacks is said in English.
    *
@@ -93,6 +97,7 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
   const megabytes = unit(formats, 'megabyte', 1);
   return {
     language,
+    direction: own.get('direction') === 'rtl' ? 'rtl' : 'ltr',
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
     text(key, values) {
       let format = messages.get(key);

@@ -22,10 +22,10 @@ export async function loadViews(): Promise<Views> {
     t(key: string, options: Handlebars.HelperOptions) {
       return localeOf(options).text(key, options.hash);
     },
-    /** The language of what campaigns and letters say, where it is not the page's. */
+    /** The language of what campaigns and letters say, where it is not the page's: it may be written the other way. */
     lang(language: string, options: Handlebars.HelperOptions) {
       if (language === localeOf(options).language) return '';
-      return new handlebars.SafeString(` lang="${handlebars.escapeExpression(language)}"`);
+      return new handlebars.SafeString(` lang="${handlebars.escapeExpression(language)}" dir="auto"`);
     },
     /** The address of a sheet or script, which changes with its content: a new page is never shown by an old sheet. */
     asset: (name: string) => `/assets/${name}?${assets.get(name)}`,
@@ -53,7 +53,8 @@ export async function loadViews(): Promise<Views> {
   const render = (templates: typeof pages, name: string, locale: Locale, data: object) => {
     const template = templates.get(name);
     if (!template) throw new Error(`there is no template ${name}`);
-    return template({ ...data, language: locale.language }, { data: { locale } });
+    const { language, direction } = locale;
+    return template({ ...data, language, direction }, { data: { locale } });
   };
   return {
     page: (name, locale, data) => render(pages, name, locale, data),

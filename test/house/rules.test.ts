@@ -7,6 +7,37 @@ const code = sources.map(({ path, text }) => ({ path, text: withoutComments(text
 const having = (pattern: RegExp, where = code) =>
   where.filter(({ text }) => pattern.test(text)).map(({ path }) => path);
 
+describe('the sheet of the pages', () => {
+  const sheet = withoutComments(readText('templates/assets/outspoken.css'));
+  const declarations = [...sheet.matchAll(/(?<=[{;]\s*)([a-z-]+):\s*([^;{}]+);/g)].map(
+    ([, property = '', value = '']) => ({ property, value: value.trim() }),
+  );
+  const sides = (value: string) => value.match(/(?:[^\s(]|\([^()]*(?:\([^()]*\)[^()]*)*\))+/g) ?? [];
+
+  it('names no left and no right, which change places with the language', () => {
+    expect(declarations.length).toBeGreaterThan(400);
+    const named = declarations.filter(
+      ({ property, value }) =>
+        /(?:^|-)(?:left|right)(?:$|-)/.test(property) || /^(?:left|right)$/.test(value),
+    );
+    expect(named).toEqual([{ property: 'float', value: 'left' }]); // of a legend that is as wide as its line
+  });
+
+  it('gives both sides the same where it gives all four', () => {
+    const four = declarations.filter(
+      ({ property, value }) =>
+        /^(?:margin|padding|inset|border-width)$/.test(property) && sides(value).length === 4,
+    );
+    expect(four.filter(({ value }) => sides(value)[1] !== sides(value)[3])).toEqual([]);
+    expect(sides('0 calc((1px + 2px) * -1) 0 max(1px, 2px)')).toEqual([
+      '0',
+      'calc((1px + 2px) * -1)',
+      '0',
+      'max(1px, 2px)',
+    ]);
+  });
+});
+
 describe('the sources', () => {
   it('write to nobody but the log, the terminal and the page: there is no console', () => {
     expect(having(/\bconsole\s*\./)).toEqual([]);

@@ -17,6 +17,7 @@ const moment = new Date('2024-07-12T08:09:10Z');
 function mistakes(language: string, texts: Map<string, string>): string[] {
   return [...texts].flatMap(([key, message]) => {
     if (key === 'formats') return [];
+    if (key === 'direction') return ['ltr', 'rtl'].includes(message) ? [] : [`direction is ${message}`];
     if (!english.has(key)) return [`${key} is unknown`];
     try {
       const wanted = valuesIn('en', english.get(key) ?? '');
@@ -56,7 +57,7 @@ describe.each(files)('the texts in %s', (file) => {
     const locale = (await loadLocales()).get(language);
     expect(locale.language).toBe(language);
     for (const [key, message] of await read(file)) {
-      if (key === 'formats') continue;
+      if (['formats', 'direction'].includes(key)) continue;
       for (const count of [0, 1, 2, 11]) {
         const values = Object.fromEntries(valuesIn(language, message).map((name) => [name, count]));
         expect(locale.text(key, values)).not.toMatch(/[{}]|undefined/);
@@ -67,9 +68,15 @@ describe.each(files)('the texts in %s', (file) => {
 
 describe('the check of a translation', () => {
   it('finds what it looks for', () => {
-    const wrong = { nonsense: 'x', site: { name: '{a', home: '{who}' }, receipt: { copy: 'fine' } };
+    const wrong = {
+      nonsense: 'x',
+      direction: 'left',
+      site: { name: '{a', home: '{who}' },
+      receipt: { copy: 'fine' },
+    };
     expect(mistakes('km', flatten(wrong))).toEqual([
       'nonsense is unknown',
+      'direction is left',
       'site.name does not parse',
       'site.home has the values who',
     ]);
@@ -103,6 +110,16 @@ describe('a second language', () => {
     expect(khmer.text('preview.title', { count: 3 })).toMatch(/^សំបុត្រ (3|៣)$/);
     expect(khmer.text('how.keepTitle')).toBe(locales.get('en').text('how.keepTitle'));
     expect(khmer.text('confirm.title', { count: 1 })).toBe('Send your letter?');
+  });
+
+  it('is written from left to right, unless its file says otherwise', async () => {
+    await writeFile(join(folder, 'ar.json'), JSON.stringify({ direction: 'rtl' }));
+    const { all } = await loadLocales(folder);
+    expect(all.map(({ language, direction }) => [language, direction])).toEqual([
+      ['en', 'ltr'],
+      ['ar', 'rtl'],
+      ['km', 'ltr'],
+    ]);
   });
 
   it('writes dates and lists in its own way, and times in UTC, told as such', async () => {
@@ -144,9 +161,11 @@ describe('a second language', () => {
       personalDays: 28,
     };
     const html = views.page('how', locales.get('km'), data);
-    expect(html).toContain('<html lang="km">');
+    expect(html).toContain('<html lang="km" dir="ltr">');
     expect(html).toContain('<h1>របៀបដែលវាដំណើរការ</h1>');
-    expect(html).toContain('<a href="?lang=km" lang="km" hreflang="km" aria-current="true">ខ្មែរ</a>');
+    expect(html).toContain(
+      '<a href="?lang=km" lang="km" dir="auto" hreflang="km" aria-current="true">ខ្មែរ</a>',
+    );
   });
 
   it('is not what somebody gets who asks for a third', async () => {

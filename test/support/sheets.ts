@@ -14,7 +14,7 @@ export type Sheet = {
 export function sheetsOn(page: Page): Sheet[] {
   const parts = [
     ...page.html.matchAll(
-      /<dl class="letter-head">([\s\S]*?)<\/dl>\s*<pre class="letter-text" lang="([^"]*)">([\s\S]*?)<\/pre>/g,
+      /<dl class="letter-head">([\s\S]*?)<\/dl>\s*<pre class="letter-text" lang="([^"]*)" dir="auto">([\s\S]*?)<\/pre>/g,
     ),
   ];
   return parts.map(([, head = '', language = '', text = '']) => {

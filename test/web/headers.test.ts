@@ -149,7 +149,7 @@ describe.each(names)('the page: %s', (name) => {
 
   it('has a language, a title, one main heading and a way past the menu', () => {
     const { html, headers } = page(name);
-    expect(html).toMatch(/^<!doctype html>\n<html lang="en">/);
+    expect(html).toMatch(/^<!doctype html>\n<html lang="en" dir="ltr">/);
     expect(headers.get('content-language')).toBe('en');
     expect(html).toMatch(/<title>[^<]+ – Outspoken<\/title>/);
     expect(html.match(/<h1[ >]/g)).toHaveLength(1);
@@ -222,7 +222,7 @@ describe('cookies', () => {
   ])('that are not ours are as good as none: %s', async (cookie) => {
     const response = await fetch(new URL('/', instance.url), { headers: { cookie } });
     expect(response.status).toBe(200);
-    expect(await response.text()).toContain('<html lang="en">');
+    expect(await response.text()).toContain('<html lang="en" dir="ltr">');
     expect(response.headers.getSetCookie().join()).toMatch(/^csrf=[0-9a-f]{64}\./);
   });
 

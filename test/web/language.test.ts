@@ -164,7 +164,7 @@ describe('a second language', () => {
     for (const path of ['/', campaignPath]) {
       const page = await khmer().get(path);
       expect(page.html).toMatch(
-        /<p lang="en">A Cambodian labour-rights group|<p class="standfirst" lang="en">A Cambodian/,
+        /<p lang="en" dir="auto">A Cambodian labour-rights group|<p class="standfirst" lang="en" dir="auto">A Cambodian/,
       );
       expect((await instance.visitor().get(path)).html).not.toMatch(/<p[^>]* lang="en"/);
     }

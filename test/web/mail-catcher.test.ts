@@ -23,8 +23,8 @@ afterAll(() => instance.close());
 /** The path of the message with this subject. */
 async function messageWith(subject: RegExp): Promise<string> {
   const { html } = await instance.visitor().get('/mail');
-  const link = [...html.matchAll(/<a href="(\/mail\/[^"]+)">([^<]*)<\/a>/g)].find(([, , text = '']) =>
-    subject.test(unescapeHtml(text)),
+  const link = [...html.matchAll(/<a href="(\/mail\/[^"]+)" dir="auto">([^<]*)<\/a>/g)].find(
+    ([, , text = '']) => subject.test(unescapeHtml(text)),
   );
   return link?.[1] ?? '';
 }
@@ -101,7 +101,7 @@ describe('the mail catcher', () => {
       await until(async () => (await mailFor(fresh, 'human-rights@puma.example')).length === 1);
       const list = await fresh.visitor().get('/mail');
       expect(list.html).toContain('&lt;img');
-      const path = /<a href="(\/mail\/[^"]+)">&lt;img/.exec(list.html)?.[1] ?? '';
+      const path = /<a href="(\/mail\/[^"]+)" dir="auto">&lt;img/.exec(list.html)?.[1] ?? '';
       for (const { html } of [list, await fresh.visitor().get(path)]) expect(html).not.toContain('<img');
       const raw = await fresh.visitor().get(`${path}/raw`);
       expect(raw.headers.get('content-type')).toBe('text/plain; charset=utf-8');

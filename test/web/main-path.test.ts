@@ -65,7 +65,7 @@ describe('the main path, without JavaScript', () => {
     expect(mail?.text).toContain('My name is សុខ ចាន់, and I write from Cambodia.');
     expect(mail?.text).toContain('I sew trousers.\nមួយពាន់ 🧵');
     const [previewed] =
-      /<pre class="letter-text" lang="en">([\s\S]*?)<\/pre>/.exec(preview.html)?.slice(1) ?? [];
+      /<pre class="letter-text" lang="en" dir="auto">([\s\S]*?)<\/pre>/.exec(preview.html)?.slice(1) ?? [];
     expect(mail?.text?.trim()).toBe(wordsWithBreaks(previewed ?? ''));
   });
 
