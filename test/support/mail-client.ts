@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type SecureVersion, type TLSSocket } from 'node:tls';
 
 /** A mail server that brings us mail, word by word. */
 export type MailClient = {
@@ -8,8 +8,8 @@ export type MailClient = {
   say(line: string, encoding?: BufferEncoding): Promise<string>;
   /** What the server says by itself, e.g. its greeting. */
   hear(): Promise<string>;
-  /** Goes on under TLS, after STARTTLS was said. */
-  secure(): Promise<TLSSocket>;
+  /** Goes on under TLS, after STARTTLS was said; `newest`: the newest version of it that this client knows. */
+  secure(newest?: SecureVersion): Promise<TLSSocket>;
   end(): void;
 };
 
@@ -50,10 +50,11 @@ export function connectTo(port: number): MailClient {
       socket.write(`${line}\r\n`, encoding);
       return hear();
     },
-    async secure() {
+    async secure(newest = 'TLSv1.3') {
       const plain = socket;
       plain.removeAllListeners('data');
-      const tls = connectTls({ socket: plain, rejectUnauthorized: false });
+      const old = newest < 'TLSv1.2' ? { minVersion: newest, ciphers: 'DEFAULT@SECLEVEL=0' } : {};
+      const tls = connectTls({ socket: plain, rejectUnauthorized: false, maxVersion: newest, ...old });
       await new Promise<void>((resolve, reject) => {
         tls.once('secureConnect', resolve);
         tls.once('error', reject);
