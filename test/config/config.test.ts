@@ -82,6 +82,28 @@ describe('an environment in which everything is real', () => {
     expect(readConfig({ ...real, MAIL_RECIPIENTS: '*' }).mailRecipients).toEqual(['*']);
   });
 
+  it('says where the pages are, who stands in front, what is logged and how mail is signed', () => {
+    const settings = {
+      PORT: '8080',
+      HOST: '::',
+      DATA_DIR: 'elsewhere',
+      PUBLIC_URL: 'https://outspoken.example/',
+      DKIM_KEY_FILE: '/run/secrets/dkim.pem',
+      DKIM_SELECTOR: 'letters2026',
+      TRUST_PROXY: '2',
+      LOG_LEVEL: 'debug',
+    };
+    expect(readConfig({ ...real, ...settings })).toMatchObject({
+      port: 8080,
+      host: '::',
+      dataDir: resolve('elsewhere'),
+      publicUrl: 'https://outspoken.example', // paths are put behind it
+      dkim: { keyFile: '/run/secrets/dkim.pem', selector: 'letters2026' },
+      trustProxy: 2,
+      logLevel: 'debug',
+    });
+  });
+
   it('keeps the order of several master keys: the first one is the newest', () => {
     const { appKeys } = readConfig({ ...real, APP_KEY: `${key(3)}, ${key(1)},${key(2)}` });
     expect(appKeys?.map(({ version }) => version)).toEqual([3, 1, 2]);
@@ -132,7 +154,8 @@ describe('a variable', () => {
     expect(problems({ ...others, [name]: value })).toEqual([]);
   });
 
-  const bad: [string, string, string][] = [
+  const dkimKey = { DKIM_KEY_FILE: '/run/secrets/dkim.pem' };
+  const bad: [string, string, string, Environment?][] = [
     ['PORT', 'eighty', 'a whole number from 0 to 65535'],
     ['PORT', '-1', 'a whole number from 0 to 65535'],
     ['PORT', '65536', 'a whole number from 0 to 65535'],
@@ -180,6 +203,9 @@ describe('a variable', () => {
     ['MAIL_RECIPIENTS', '*@brand.example', 'must be * (everybody)'],
     ['DKIM_KEY_FILE', '/run/secrets/dkim.pem', 'needed together'],
     ['DKIM_SELECTOR', 'letters2026', 'needed together'],
+    ['DKIM_SELECTOR', 'letters 2026', 'a name such as', dkimKey],
+    ['DKIM_SELECTOR', 'letters2026._domainkey', 'a name such as', dkimKey],
+    ['DKIM_SELECTOR', 'letters;d=brand.example', 'a name such as', dkimKey],
     ['INBOUND_PORT', 'smtp', 'a whole number'],
     ['INBOUND_HOST', 'a/b', 'an address'],
     ['INBOUND_TLS_CERT', '/etc/cert.pem', 'needed together'],
@@ -191,8 +217,8 @@ describe('a variable', () => {
     ['SEED', 'yes', 'true or false'],
     ['SEED', '1', 'true or false'],
   ];
-  it.each(bad)('%s may not be %j, and it is said why', (name, value, says) => {
-    const [problem = '', ...others] = problems({ ...real, [name]: value });
+  it.each(bad)('%s may not be %j, and it is said why', (name, value, says, settings = {}) => {
+    const [problem = '', ...others] = problems({ ...real, ...settings, [name]: value });
     expect(problem).toMatch(new RegExp(`^.*${name} `));
     expect(problem).toContain(says);
     expect(problem.split(says)).toHaveLength(2); // and only once

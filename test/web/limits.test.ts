@@ -88,15 +88,29 @@ describe('too many letters from one connection', () => {
 });
 
 describe('too many private links from one connection', () => {
+  const token = 'A'.repeat(43);
+  const handle = '0'.repeat(20);
+
   it('are refused with a page that says when to come back', async () => {
-    const { page } = await untilTooMany(() => direct.visitor().get(`/r/${'A'.repeat(43)}`), 500);
+    const { page } = await untilTooMany(() => direct.visitor().get(`/r/${token}`), 500);
     saysWhen(page);
     expect(wordsOf(page)).toContain('Please wait a little');
-    expect(page.html).toContain(`href="/r/${'A'.repeat(43)}">Try again</a>`);
-    const pressed = await direct.visitor().post(`/confirm/${'A'.repeat(43)}`);
+    expect(page.html).toContain(`href="/r/${token}">Try again</a>`);
+    const pressed = await direct.visitor().post(`/confirm/${token}`);
     saysWhen(pressed);
-    expect(formOn(pressed, `/confirm/${'A'.repeat(43)}`)).toBeDefined();
+    expect(formOn(pressed, `/confirm/${token}`)).toBeDefined();
     expect((await direct.visitor().get('/')).status).toBe(200);
+  });
+
+  it.each(['/sent/', '/confirm/', '/r/'])('count together, whichever page they open: %s', async (path) => {
+    saysWhen(await direct.visitor().get(`${path}${token}`));
+  });
+
+  it('count together with what is asked or done from such a page', async () => {
+    for (const page of ['events', `letters/${handle}`, 'erase', `answers/${handle}`])
+      saysWhen(await direct.visitor().get(`/r/${token}/${page}`));
+    for (const deed of ['cancel', 'erase', `answers/${handle}/send`])
+      saysWhen(await direct.visitor().post(`/r/${token}/${deed}`));
   });
 });
 
@@ -162,8 +176,35 @@ describe('what is refused before anything reads it', () => {
   });
 });
 
+const from = (chain: string) => ({ 'X-Forwarded-For': chain });
+
+describe('too many previews from one connection', () => {
+  it('are refused with what was typed, and corrections count as previews', async () => {
+    const typed = letterFields({ brand: ['hm', 'puma'], words: 'Worth keeping' });
+    const ask = (path: string) => proxied.visitor().post(path, typed, from('203.0.113.11'));
+    const { asked, page } = await untilTooMany(() => ask(`${campaignPath}/preview`), 300);
+    expect(asked).toBeGreaterThan(80);
+    for (const refused of [page, await ask(campaignPath)]) {
+      saysWhen(refused);
+      expect(summaryOf(refused)[0]?.text).toContain('Nothing is lost');
+      expect(formOn(refused, `${campaignPath}/preview`).fields).toMatchObject({ words: ['Worth keeping'] });
+    }
+  });
+});
+
+describe('too many mails asked for once more from one connection', () => {
+  it('are refused with a page that says when to come back', async () => {
+    const again = `/sent/${'A'.repeat(43)}/again`;
+    const { page } = await untilTooMany(
+      () => proxied.visitor().post(again, {}, from('203.0.113.12')),
+      200,
+    );
+    saysWhen(page);
+    expect(formOn(page, again)).toBeDefined();
+  });
+});
+
 describe('behind a trusted proxy', () => {
-  const from = (chain: string) => ({ 'X-Forwarded-For': chain });
 
   it('each visitor has limits of their own, and cannot take another name', async () => {
     await untilTooMany(() => sent(proxied, from('203.0.113.1')), 200);
