@@ -25,11 +25,7 @@ export async function readReply(raw: Buffer): Promise<Written | undefined> {
     const { words: text, whole: isWhole } = await wordsOf(parsed);
     const attached = parsed.attachments
       .filter((one) => !isDecoration(one) || text.trim() === '')
-      .map(({ filename, contentType, content }) => ({
-        name: filename ?? '',
-        type: contentType,
-        bytes: content,
-      }));
+      .map(({ filename, content }) => ({ name: filename ?? '', bytes: content }));
     const { listed, cargo } = sortAttachments(attached);
     const whole = plainText(text.slice(0, 4 * caps.text));
     const isLong = whole.length > caps.text || text.length > 4 * caps.text;

@@ -2,7 +2,7 @@ import { plainLine } from './plain-text.ts';
 import type { Cargo, Listed } from './reply.ts';
 
 /** An attachment as it came. */
-export type Attached = { name: string; type: string; bytes: Buffer };
+export type Attached = { name: string; bytes: Buffer };
 
 /** How much of one mail is passed on; the rest is listed. */
 export const attachmentLimits = {
@@ -29,7 +29,7 @@ const passable = new Map([
 export function sortAttachments(attached: readonly Attached[]): { listed: Listed[]; cargo: Cargo[] } {
   const cargo: Cargo[] = [];
   let total = 0;
-  const listed = attached.slice(0, attachmentLimits.listed).map(({ name, type, bytes }): Listed => {
+  const listed = attached.slice(0, attachmentLimits.listed).map(({ name, bytes }): Listed => {
     const shown = fileName(name);
     const known = passable.get(/\.([a-z0-9]+)$/.exec(shown.toLowerCase())?.[1] ?? '');
     const passed =
@@ -41,7 +41,7 @@ export function sortAttachments(attached: readonly Attached[]): { listed: Listed
       cargo.push({ name: shown, type: known, bytes });
       total += bytes.length;
     }
-    return { name: shown, type: plainLine(type, 80), size: bytes.length, passed };
+    return { name: shown, size: bytes.length, passed };
   });
   return { listed, cargo };
 }

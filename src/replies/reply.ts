@@ -17,7 +17,7 @@ export type ReplyState =
   | 'bounced';
 
 /** An attachment as it is listed. `passed`: it goes on to the advocate. */
-export type Listed = { name: string; type: string; size: number; passed: boolean };
+export type Listed = { name: string; size: number; passed: boolean };
 
 /** What is personal in a reply; stored encrypted. Of an advocate's answer `from` is empty. */
 export type Content = {

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { simpleParser } from 'mailparser';
+import { liftHold, startHold } from '../../src/hold/hold.ts';
 import { approveDraft, findAnswerOnPage } from '../../src/replies/draft-store.ts';
 import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
@@ -76,6 +78,19 @@ describe('an answer that an advocate writes on the private page', () => {
       code: '250',
       host: 'mx.brand.example',
     });
+  });
+
+  it.each([
+    ['', 'Re: '],
+    ['AW: Re: Ihre Anfrage', 'Re: Ihre Anfrage'],
+  ])('has a subject of its own where the brand’s is %j', async (subject, expected) => {
+    const one = await answered({ subject });
+    const letter = smtp.accepted.find(({ raw }) => raw.includes(`Message-ID: <${one.messageId}>`));
+    const { subject: ours = '' } = await simpleParser(letter?.raw ?? '');
+    const { at } = await write(one, 'Thank you.');
+    await one.visitor.post(`${at}/send`);
+    const [mail] = await one.atBrand(1);
+    expect(mail?.mail.subject).toBe(subject === '' ? `${expected}${ours}` : expected);
   });
 
   it('carries what the letter said of its writer, and nothing of their address or way', async () => {
@@ -372,6 +387,33 @@ describe('an answer that an advocate writes in their mail program', () => {
     await one.visitor.post(`${shown[1]?.link}/drop`);
     expect((await one.advocateWrites(alias, 'Number four.')).at(-1)).toMatch(/^250 /);
     expect(await instance.query('select 1 from pen')).toEqual([]);
+  });
+
+  it('that is longer than an answer may be is cut, and says so before it goes', async () => {
+    const one = await answered();
+    const text = `${'word '.repeat(caps.answer / 5)}the end`;
+    expect((await one.advocateWrites(await aliasOf(one), text)).at(-1)).toMatch(/^250 /);
+    const [, draft] = await one.replies('accepted', 'draft');
+    const words = wordsOf(await one.visitor.get(draft?.link ?? ''));
+    expect(words).toContain('It was longer than 5,000 characters; the rest was left out.');
+    expect(words).not.toContain('the end');
+  });
+
+  it('is told of once while the mail that tells of it waits, and again after it', async () => {
+    const one = await answered();
+    const alias = await aliasOf(one);
+    await startHold(instance.context.database, 'asked');
+    for (const text of ['One.', 'Two..']) await one.advocateWrites(alias, text);
+    await one.replies('accepted', 'draft', 'draft');
+    await liftHold(instance.context.database, 0);
+    expect((await one.forwards(2)).at(-1)?.mail.subject).toBe('Your answer waits for you');
+    await until(async () => {
+      const open = "select 1 from notice where kind = 'answer' and state <> 'accepted'";
+      return (await instance.query(open)).length === 0;
+    }, 'the end of that mail');
+    await one.advocateWrites(alias, 'Three...');
+    const told = await one.forwards(3);
+    expect(told.map(({ mail }) => mail.subject).slice(1)).toEqual(Array(2).fill('Your answer waits for you'));
   });
 
   it('in which nothing is left can be written on the page, and is not sent empty', async () => {
