@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
 import { patience } from '../../src/mail/relay.ts';
 import { until } from '../support/advocate.ts';
+import { gate } from '../support/letters.ts';
 import { type Action, type Moment, startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const envelope = { from: 'b.1@outspoken.example', to: 'human-rights@hm.example' };
@@ -28,6 +30,12 @@ const openImpatiently = (...urls: string[]) => {
   const timeouts = { ...patience, silence: 1000 };
   mailer = createMailer({ url: urls.join(' '), connections: 4, idle: 500, timeouts });
 };
+/** A log, and the lines that were written into it. */
+const aLog = () => {
+  const said: Record<string, unknown>[] = [];
+  return { said, log: pino({ base: null }, { write: (line) => said.push(JSON.parse(line)) }) };
+};
+const leftAlone = { msg: 'a relay takes nothing; it is left alone', host: '127.0.0.1' };
 const weighing = ({ url }: TestSmtp, weight: number) => `${url}&weight=${weight}`;
 
 beforeEach(async () => {
@@ -53,6 +61,26 @@ describe('several relays', () => {
     open(weighing(first, 1), weighing(second, 0));
     await Promise.all(numbers(20).map((n) => mailer.send(envelope, messageOf(n))));
     expect([first.accepted.length, second.connections]).toEqual([20, 0]);
+  });
+});
+
+describe('a spare relay', () => {
+  it('has the messages while no other lets us in, and none once one does again', async () => {
+    first.script(always('connect', { cut: 'rst' }));
+    open(weighing(first, 1), weighing(second, 0));
+    const send = (n: number) => mailer.send(envelope, messageOf(n));
+    await Promise.all(numbers(8).map(send));
+    expect([first.accepted.length, second.accepted.length]).toEqual([0, 8]);
+
+    first.script(undefined);
+    await until(
+      async () => (await send(8)) && first.accepted.length > 0,
+      'the first to be tried again',
+      60_000,
+    );
+    const before = second.accepted.length;
+    await Promise.all(numbers(20).map(send));
+    expect([first.accepted.length, second.accepted.length]).toEqual([21, before]);
   });
 });
 
@@ -96,6 +124,16 @@ describe('a message for a relay that lets nobody in', () => {
     open(first.url);
     const outcomes = await Promise.all(numbers(20).map((n) => mailer.send(envelope, messageOf(n))));
     expect(outcomes.map(({ kind }) => kind)).toEqual(numbers(20).map(() => 'try again'));
+  });
+
+  it('is said once to be left alone, for a second at first, however many attempts fail together', async () => {
+    first.script(always('connect', { reply: '421 4.3.2 too many', hangUp: true }));
+    const { said, log } = aLog();
+    mailer = createMailer({ url: first.url, connections: 4, log });
+    await Promise.all(numbers(4).map((n) => mailer.send(envelope, messageOf(n))));
+    expect(first.connections).toBe(4);
+    expect(said).toEqual([expect.objectContaining({ ...leftAlone, stage: 'connect', code: 421 })]);
+    expect(said[0]?.milliseconds).toBeLessThanOrEqual(1000);
   });
 
   it('is not even tried while the relay is left alone, and does not claim that a server spoke', async () => {
@@ -199,6 +237,30 @@ describe('a relay that lets us in, and then says nothing', () => {
     expect(first.accepted).toHaveLength(6);
   });
 
+  it('is said to take nothing once, however many it kept silent about, and is back whatever it answers', async () => {
+    const { said, log } = aLog();
+    const timeouts = { ...patience, silence: 1000 };
+    mailer = createMailer({ url: first.url, connections: 4, timeouts, log });
+    const sendFour = () => Promise.all(numbers(4).map((n) => mailer.send(envelope, messageOf(n))));
+    const held = gate(); // so that there are four connections when it falls silent
+    first.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
+    const sent = sendFour();
+    await until(async () => first.handedOver.length === 4, 'four messages');
+    held.open();
+    await sent;
+
+    first.script(always('mail', { hang: true }));
+    expect((await sendFour()).map(({ kind }) => kind)).toEqual(numbers(4).map(() => 'try again'));
+    expect(said).toEqual([expect.objectContaining({ ...leftAlone, reason: 'ETIMEDOUT' })]);
+    expect(said[0]?.milliseconds).toBeLessThanOrEqual(1000);
+
+    first.script(always('rcpt', { reply: '550 5.1.1 nobody' }));
+    await until(async () => !mailer.isAway(), 'time to try it again', 60_000);
+    expect((await mailer.send(envelope, messageOf(5))).kind).toBe('refused');
+    expect(mailer.isShutOut()).toBe(false);
+    expect(said.slice(1)).toEqual([expect.objectContaining({ msg: 'a relay is back', host: '127.0.0.1' })]);
+  });
+
   it('is well as long as it answers others: one message that it keeps silent about stops nothing', async () => {
     first.script((moment, { to }) =>
       moment === 'dot' && to[0] === 'slow@hm.example' ? { hang: true } : undefined,
@@ -272,6 +334,26 @@ describe('a relay that lets us in, and refuses whatever it is given', () => {
     expect(mailer.isShutOut()).toBe(false);
     const all = await Promise.all(numbers(8).map((n) => mailer.send(toBrand(n), messageOf(n))));
     expect(kindsOf(all, 'accepted')).toHaveLength(8);
+  });
+
+  it('is still left alone while the one message is on its way, although it lets us in for that', async () => {
+    first.script(always('rcpt', { reply: '554 5.7.1 relay access denied' }));
+    mailer = createMailer({ url: first.url, connections: 4, idle: 100 });
+    await sendToBrands(1, 2, 3);
+    await until(async () => first.open === 0 && !mailer.isAway(), 'time to try it again', 60_000);
+    const held = gate();
+    let tried = 0;
+    first.script((moment) => {
+      if (moment !== 'rcpt') return undefined;
+      tried += 1;
+      return { until: held.opened, reply: '554 5.7.1 relay access denied' };
+    });
+    const one = sendToBrands(4);
+    await until(async () => tried === 1, 'the one message');
+    expect([mailer.isAway(), mailer.isShutOut()]).toEqual([true, true]);
+    held.open();
+    expect(await one).toEqual(['refused']);
+    expect(tried).toBe(1);
   });
 
   it('is well when it was we who found the messages too large for it', async () => {
