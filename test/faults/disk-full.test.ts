@@ -15,12 +15,16 @@ import { Visitor } from '../support/visitor.ts';
 /** Long, so that a few dozen of them fill what PostgreSQL has in reserve. */
 const words = 'Please answer them. '.repeat(70);
 
-/** Fills the disk with this file. */
-async function fill(path: string): Promise<void> {
+/** Fills the disk with this file, all of it or all but so many bytes. */
+async function fill(path: string, spared = 0): Promise<void> {
   const file = await open(path, 'w');
   const piece = Buffer.alloc(1_000_000);
+  const isThereRoom = async () => {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize > spared;
+  };
   try {
-    for (;;) await file.write(piece);
+    while (spared === 0 || (await isThereRoom())) await file.write(piece);
   } catch (error) {
     expect(error).toMatchObject({ code: 'ENOSPC' });
   } finally {
@@ -86,6 +90,13 @@ describeWith(
     it('refuses forms and keeps what was typed, and goes on once there is room: nobody who was told "stored" is forgotten', async () => {
       expect((await sendForm()).status).toBe(303);
       await untilReadiness(program, ({ status }) => status === 'ok');
+
+      await fill(filler(), 70_000_000);
+      expect(await untilReadiness(program, ({ status }) => status !== 'ok')).toMatchObject({
+        code: 200,
+        parts: { disk: { status: 'degraded', reason: expect.stringMatching(/^only [67]\d MB are free$/) } },
+      });
+      expect((await sendForm()).status).toBe(303);
 
       await fillDisk();
       const said = await untilReadiness(program, ({ code }) => code === 503);

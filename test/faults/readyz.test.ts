@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { readCondition } from '../../src/letters/condition.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { beatWorker, enlistWorker, type Condition as WorkerCondition } from '../../src/letters/roll-call.ts';
 import { campaignPath, letterFields, until, writeLetters } from '../support/advocate.ts';
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
@@ -203,6 +205,41 @@ describe('/readyz, when letters wait although all processes live,', () => {
         [contact],
       )
     ).map(({ slug }) => slug);
+});
+
+describe('/readyz, when bundles lie in the queue', () => {
+  it('says so, unless those who would take them have enough to do or no relay', async () => {
+    const web = await startInstance({ roles: ['web'] });
+    open.push(() => web.close());
+    const { database } = web.context;
+    const workerId = await enlistWorker(database);
+    const queueWhile = async (condition: Partial<WorkerCondition>) => {
+      await beatWorker(database, workerId, { ...idle, ...condition });
+      return (await readiness(web)).parts.queue;
+    };
+    await writeMany(web, { people: 1, brands: ['hm'] });
+    await releaseLetters(database);
+    expect(await queueWhile({})).toEqual({ status: 'ok' }); // its job may be on the way
+
+    await web.query("update bundle set released_at = released_at - interval '1 minute'");
+    expect(await queueWhile({})).toEqual({
+      status: 'degraded',
+      reason: expect.stringMatching(/^letters lie in the queue for \d+ seconds, and nobody takes them$/),
+    });
+    expect(await queueWhile({ inTheAir: 10 })).toEqual({ status: 'ok' });
+    expect(await queueWhile({ relaysAreLost: true })).toMatchObject({ status: 'ok' });
+    await web.query('update bundle set worker_id = $1', [workerId]);
+    expect(await queueWhile({})).toEqual({ status: 'ok' });
+  });
+
+  const idle: WorkerCondition = {
+    inTheAir: 0,
+    quietFor: 0,
+    queueIsLost: false,
+    markIsLost: false,
+    relaysAreLost: false,
+    stuckFor: 0,
+  };
 });
 
 describe('/readyz, when the database', () => {
