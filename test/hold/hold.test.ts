@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { liftHold, readStanding, startHold } from '../../src/hold/hold.ts';
+import { type BundleRow, openBundles } from '../../src/letters/bundle-store.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
+import { enlistWorker } from '../../src/letters/roll-call.ts';
+import { createLog } from '../../src/log.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { putOff, stateCounts, writeMany } from '../support/letters.ts';
 
@@ -39,5 +42,26 @@ describe('while sending is on hold', () => {
     await liftHold(database, 0);
     expect(await releaseLetters(database)).toHaveLength(1);
     expect(await stateCounts(instance)).toEqual({ abandoned: 1, queued: 1 });
+  });
+});
+
+describe('a letter that is in a bundle already', () => {
+  it('is claimed only while nothing is on hold and the database has come as far as its worker has seen', async () => {
+    const { database } = instance.context;
+    await liftHold(database, 0);
+    await writeMany(instance, { people: 1, brands: ['gap'] });
+    const workerId = await enlistWorker(database);
+    const { mark } = await readStanding(database);
+    const bundlesAt = (seen: number) =>
+      openBundles(database, { workerId, mark: { cover: async () => seen }, log: createLog('silent') });
+    const [released] = await releaseLetters(database);
+    const bundle = (await bundlesAt(mark).take(released?.id ?? '')) as BundleRow;
+    const claim = (seen: number) => bundlesAt(seen).recordAndClaim(bundle, [], bundle.letter_ids);
+
+    expect(await claim(mark + 1)).toEqual([]); // the database is an older one by now
+    await startHold(database, 'asked');
+    expect(await claim(mark)).toEqual([]);
+    await liftHold(database, 0);
+    expect(await claim(mark)).toHaveLength(1);
   });
 });
