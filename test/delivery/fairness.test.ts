@@ -64,3 +64,23 @@ describeOnEachQueue("one person's letter and a launch", (queue) => {
     expect(sentTwice(smtp)).toEqual([]);
   }, 60_000);
 });
+
+describeOnEachQueue('a mail server that answers for some brands and not for others', (queue) => {
+  const { smtp, instance } = prepareDelivery({ queue });
+
+  it.each([
+    ["one person's letter to each", 1],
+    ['the letters of several people to each', 3],
+  ])('keeps only these waiting: %s', async (_what, people) => {
+    const held = gate();
+    smtp.script((moment, { to }) =>
+      moment === 'dot' && to[0] === addressOf('hm') ? { until: held.opened } : undefined,
+    );
+    await writeMany(instance, { people, brands: ['hm'] });
+    await untilStates(instance, { sending: people });
+    await writeMany(instance, { people, brands: ['nike'] });
+    await untilStates(instance, { sending: people, accepted: people });
+    held.open();
+    await untilStates(instance, { accepted: 2 * people });
+  });
+});

@@ -195,17 +195,13 @@ describe('too many previews from one connection', () => {
 describe('too many mails asked for once more from one connection', () => {
   it('are refused with a page that says when to come back', async () => {
     const again = `/sent/${'A'.repeat(43)}/again`;
-    const { page } = await untilTooMany(
-      () => proxied.visitor().post(again, {}, from('203.0.113.12')),
-      200,
-    );
+    const { page } = await untilTooMany(() => proxied.visitor().post(again, {}, from('203.0.113.12')), 200);
     saysWhen(page);
     expect(formOn(page, again)).toBeDefined();
   });
 });
 
 describe('behind a trusted proxy', () => {
-
   it('each visitor has limits of their own, and cannot take another name', async () => {
     await untilTooMany(() => sent(proxied, from('203.0.113.1')), 200);
     expect((await sent(proxied, from('203.0.113.2'))).status).toBe(422);
