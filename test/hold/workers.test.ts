@@ -151,6 +151,13 @@ describe('a worker', () => {
     expect((await readiness(instance)).code).toBe(200);
   });
 
+  it('is all that does not start there: the pages do, since they send nothing', async () => {
+    await writeFile(highWater(), 'a file where the folder should be');
+    await expect(history.start()).rejects.toThrow(/high-water mark in .* cannot be read \(ENOTDIR\)/);
+    instance = await history.start(['web']);
+    expect((await readiness(instance)).code).toBe(200);
+  });
+
   it('takes no letter while it cannot write its mark, says so, and goes on when it can', async () => {
     instance = await history.start();
     await sendSome();

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { liftHold, startHold } from '../../src/hold/hold.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { type Writer, writeMany } from '../support/letters.ts';
+import { putInto, type Writer, writeMany } from '../support/letters.ts';
 import { wordsOf } from '../support/visitor.ts';
 
 let instance: Instance;
@@ -39,6 +40,35 @@ describe('the receipt of a letter that waits', () => {
     expect(await receipt()).toContain(words);
     expect(await receipt()).not.toContain('Waits its turn');
   });
+});
+
+describe('the receipt while sending is on hold', () => {
+  const paused = 'Waits: sending is paused on our side';
+
+  it.each(['ready', 'queued', 'deferred'])('says so of a letter that is %s', async (state) => {
+    const { database } = instance.context;
+    const [one] = (await writeMany(instance, { people: 1, brands: ['hm'] })) as [Writer];
+    await putInto(instance, one, state);
+    const words = async () => wordsOf(await instance.visitor().get(one.receipt));
+    expect(await words()).not.toContain(paused);
+    await startHold(database, 'asked');
+    expect(await words()).toContain(paused);
+    await liftHold(database, 0);
+  });
+
+  it.each(['sending', 'accepted', 'unknown', 'cancelled'])(
+    'says nothing of it of one that is %s: nothing holds that',
+    async (state) => {
+      const { database } = instance.context;
+      const [one] = (await writeMany(instance, { people: 1, brands: ['hm'] })) as [Writer];
+      await putInto(instance, one, state);
+      const words = async () => wordsOf(await instance.visitor().get(one.receipt));
+      const before = await words();
+      await startHold(database, 'asked');
+      expect(await words()).toBe(before);
+      await liftHold(database, 0);
+    },
+  );
 });
 
 describe('the first line of the receipt', () => {
