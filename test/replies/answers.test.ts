@@ -258,6 +258,25 @@ describe('an answer that an advocate writes on the private page', () => {
     await one.replies('accepted', 'accepted');
   });
 
+  it('is given up after five days of trying, and says so', async () => {
+    const one = await answered();
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to.includes('human-rights@hm.example') ? { reply: '450 4.2.0 later' } : undefined,
+    );
+    await one.visitor.post(`${(await write(one, 'Thank you.')).at}/send`);
+    await until(
+      async () =>
+        (await instance.query("select 1 from reply where state = 'waiting' and tries = 1")).length > 0,
+      'a try that is put off',
+      60_000,
+    );
+    await instance.query(
+      "update reply set first_tried_at = now() - interval '5 days 1 minute', due_at = now() where state = 'waiting'",
+    );
+    const [, given] = await one.replies('accepted', 'abandoned');
+    expect(given?.words).toContain('Given up after five days of trying');
+  });
+
   it('that is refused or comes back is told', async () => {
     const one = await answered();
     smtp.script((moment, { to }) =>

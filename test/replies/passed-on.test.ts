@@ -170,6 +170,46 @@ describe('a mailbox that does not take what is passed on', () => {
     expect((await one.page()).html).not.toContain(one.address);
   });
 
+  it('and puts it off gets it for five days, and no more after that, as the receipt says', async () => {
+    const one = await correspond(instance, smtp);
+    smtp.script((moment, { to }) =>
+      moment === 'rcpt' && to.includes(one.address) ? { reply: '450 4.2.0 later' } : undefined,
+    );
+    await one.brandWrites();
+    const ours = 'letter_id = (select id from letter where message_id = $1)';
+    const wasTried = (times: number) =>
+      until(
+        async () =>
+          (
+            await instance.query(
+              `select 1 from reply where tries = $2 and state in ('waiting', 'abandoned') and ${ours}`,
+              [one.messageId, times],
+            )
+          ).length > 0,
+        `${times} tries`,
+        60_000,
+      );
+    const comesDueAfter = (time: string) =>
+      instance.query(
+        `update reply set first_tried_at = now() - $2::text::interval, due_at = now() where ${ours}`,
+        [one.messageId, time],
+      );
+    await wasTried(1);
+    await comesDueAfter('4 days 23 hours');
+    await wasTried(2);
+    await one.replies('waiting');
+    await comesDueAfter('5 days 1 minute');
+    await wasTried(3);
+    const [reply] = await one.replies('abandoned');
+    expect(reply?.words).toContain('Could not be sent on to your mailbox');
+
+    smtp.script(undefined);
+    await comesDueAfter('6 days');
+    await one.brandWrites({ text: 'And another thing.' });
+    await one.replies('abandoned', 'accepted');
+    expect(await one.forwards(1)).toHaveLength(1);
+  });
+
   it('waits untried while no relay takes anything, and goes as soon as one does', async () => {
     const one = await correspond(instance, smtp);
     const { database } = instance.context;
