@@ -150,11 +150,18 @@ describe('an answer to a letter', () => {
       headers: ['MIME-Version: 1.0', 'Content-Type: multipart/mixed; boundary="b"'],
       text: text.join('\r\n'),
     });
-    const put = "from reply where tries = 1 and state = 'waiting' and cargo is not null";
-    await until(async () => (await instance.query(`select ${put}`)).length, 'a try', 60_000);
-    await instance.query(
-      "update reply set state = 'sending', state_at = now() - interval '16 minutes', unclear = 1 where tries = 1",
-    );
+    for (const tries of [1, 2]) {
+      const put = "tries = $1 and state = 'waiting' and cargo is not null";
+      await until(
+        async () => (await instance.query(`select from reply where ${put}`, [tries])).length,
+        `try ${tries}`,
+        60_000,
+      );
+      await instance.query(
+        `update reply set state = 'sending', state_at = now() - interval '16 minutes' where ${put}`,
+        [tries],
+      );
+    }
     await one.replies('unknown');
     expect(await instance.query('select 1 from reply where cargo is not null')).toEqual([]);
     smtp.script(undefined);
