@@ -134,6 +134,15 @@ describe('a message for a relay that lets nobody in', () => {
     expect(first.connections).toBe(4);
     expect(said).toEqual([expect.objectContaining({ ...leftAlone, stage: 'connect', code: 421 })]);
     expect(said[0]?.milliseconds).toBeLessThanOrEqual(1000);
+
+    // then a single attempt shows how things stand, and it is left alone for twice as long
+    await until(async () => !mailer.isAway(), 'time to try it again', 60_000);
+    const outcomes = await Promise.all(numbers(4).map((n) => mailer.send(envelope, messageOf(n))));
+    expect(outcomes.map(({ kind }) => kind)).toEqual(numbers(4).map(() => 'try again'));
+    expect(first.connections).toBe(5);
+    expect(said).toHaveLength(2);
+    expect(said[1]?.milliseconds).toBeGreaterThan(1000);
+    expect(said[1]?.milliseconds).toBeLessThanOrEqual(2000);
   });
 
   it('is not even tried while the relay is left alone, and does not claim that a server spoke', async () => {
