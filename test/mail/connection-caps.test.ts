@@ -3,7 +3,7 @@ import { placeAmong, type Standing } from '../../src/letters/roll-call.ts';
 import { createMailer, type Mailer } from '../../src/mail/mailer.ts';
 import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { lettersAmong, sentTwice, untilStates, writeMany } from '../support/letters.ts';
+import { gate, lettersAmong, sentTwice, untilStates, writeMany } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 const brands = ['hm', 'nike', 'puma', 'gap', 'inditex', 'asics'];
@@ -101,6 +101,20 @@ describe('a share of the connections', () => {
     mailer.share({ workers: 3, rank: 2 });
     await until(async () => smtp.open === 1, 'three connections to be closed', 30_000);
     expect(await mostUsed()).toBe(1);
+  });
+
+  it('shrinks also while all of it is in use: what is too much is closed once its message is through', async () => {
+    const patient = createMailer({ url: `${smtp.url}&connections=4`, connections: 10, idle: 600_000 });
+    for (const _ of [1, 2]) patient.share({ workers: 1, rank: 0 });
+    const held = gate();
+    smtp.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
+    const sent = Promise.all(Array.from({ length: 4 }, () => patient.send(envelope, message)));
+    await until(async () => smtp.handedOver.length === 4, 'four messages under way');
+    patient.share({ workers: 3, rank: 2 });
+    held.open();
+    expect((await sent).map(({ kind }) => kind)).toEqual(Array(4).fill('accepted'));
+    await until(async () => smtp.open === 1, 'three connections to be closed', 30_000);
+    await patient.close();
   });
 
   it('is what it was after it shrank for longer than an unused connection is kept', async () => {
