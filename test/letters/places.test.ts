@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { createPlaces } from '../../src/letters/places.ts';
+import { createPlaces, few } from '../../src/letters/places.ts';
 
 /** Long enough for everybody who is not kept waiting to have been served. */
 const aTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -63,6 +63,27 @@ describe('places that are shared', () => {
     places.give(2);
     await Promise.all(waiting);
     expect(order).toEqual([0, 1, 2]);
+  });
+
+  it('go first to those who want few, in their order, and are lent to them and to nobody else', async () => {
+    const places = createPlaces(10);
+    await places.take(10);
+    const order: string[] = [];
+    const wait = async (who: string, most: number) => {
+      const mine = await places.take(most);
+      order.push(who);
+      return mine;
+    };
+    const launch = wait('a launch', 100);
+    const served = [wait('one person', few), wait('another', 1)];
+    expect(places.asked()).toBe(few + 1);
+    expect(places.lend(5)).toBe(few + 1);
+    expect(await Promise.all(served)).toEqual([few, 1]);
+    expect(order).toEqual(['one person', 'another']);
+    expect([places.asked(), places.lend(5)]).toEqual([0, 0]);
+    places.give(7);
+    places.give(1);
+    expect(await launch).toBe(8);
   });
 
   it('are worth waiting a moment for, until most of them are free', async () => {
