@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
+import { startHold } from '../../src/hold/hold.ts';
 import { openMark } from '../../src/hold/mark.ts';
 import { startWorker } from '../../workers/worker.ts';
 import { until } from '../support/advocate.ts';
@@ -151,9 +152,15 @@ describe('a worker', () => {
     expect((await readiness(instance)).code).toBe(200);
   });
 
-  it('is all that does not start there: the pages do, since they send nothing', async () => {
-    await writeFile(highWater(), 'a file where the folder should be');
-    await expect(history.start()).rejects.toThrow(/high-water mark in .* cannot be read \(ENOTDIR\)/);
+  it.each([
+    ['high-water', /The high-water mark in .* cannot be read \(ENOTDIR\)/],
+    ['taken-back', /What people took back cannot be read from .* \(ENOTDIR\)/],
+  ])('is all that does not start without %s: the pages do, since they send nothing', async (name, says) => {
+    instance = await history.start(['web']);
+    await startHold(instance.context.database, 'asked');
+    await instance.close();
+    await writeFile(join(history.dataDir, name), 'a file where the folder should be');
+    await expect(history.start()).rejects.toThrow(says);
     instance = await history.start(['web']);
     expect((await readiness(instance)).code).toBe(200);
   });
