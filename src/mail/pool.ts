@@ -66,7 +66,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   /** It was of no use, and it is not time to see with one message whether it still is. */
   const rests = () => useless !== undefined && (open > free.length || performance.now() < health.until);
   const state = (connect: boolean) => {
-    if (rests()) return 'away';
+    if (closed || rests()) return 'away';
     if (open > opening || (connect && letsIn())) return 'well';
     return opening > 0 ? 'opening' : 'away';
   };
@@ -94,7 +94,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
         return line;
       }
       if (mayOpen(connect)) return openOne();
-      if (closed || state(connect) === 'away') return undefined;
+      if (state(connect) === 'away') return undefined;
       const given = await new Promise<Line | undefined>((resolve) => waiting.push(resolve));
       if (given) return given;
     }

@@ -315,6 +315,13 @@ describe('a relay that lets us in, and refuses whatever it is given', () => {
     },
   );
 
+  it('costs no more of those that wait for a connection either', async () => {
+    first.script(always('rcpt', { reply: '554 5.7.1 relay access denied' }));
+    mailer = createMailer({ url: first.url, connections: 1 });
+    const outcomes = await Promise.all(numbers(10).map((n) => mailer.send(toBrand(n), messageOf(n))));
+    expect([kindsOf(outcomes, 'refused').length, kindsOf(outcomes, 'try again').length]).toEqual([3, 7]);
+  });
+
   it('costs no more once another relay is there: that one gets them', async () => {
     first.script(always('rcpt', { reply: '554 5.7.1 relay access denied' }));
     open(weighing(first, 1), weighing(second, 0));
@@ -388,6 +395,20 @@ describe('a relay that lets us in, and refuses whatever it is given', () => {
     }
     expect(mailer.isAway()).toBe(false);
     expect(await sendToBrands(6)).toEqual(['accepted']);
+  });
+});
+
+describe('a mailer that is closed', () => {
+  it('lets what is under way come to its end, sends nothing that waits, and leaves no connection', async () => {
+    mailer = createMailer({ url: first.url, connections: 1, idle: 600_000 });
+    const held = gate();
+    first.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
+    const sent = Promise.all(numbers(3).map((n) => mailer.send(envelope, messageOf(n))));
+    await until(async () => first.handedOver.length === 1, 'a message under way');
+    await mailer.close();
+    held.open();
+    expect((await sent).map(({ kind }) => kind)).toEqual(['accepted', 'try again', 'try again']);
+    await until(async () => first.open === 0, 'the end of its connection', 30_000);
   });
 });
 
