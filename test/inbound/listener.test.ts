@@ -134,6 +134,8 @@ describe('the listener', () => {
       const answers = await bring(instance.inboundPort, { to, from: 'a@brand.example', raw: of(270_000) });
       expect(answers.at(-1)).toMatch(/^552 /);
     }
+    const bounce = await bring(instance.inboundPort, { to: 'notices@outspoken.example', raw: of(270_000) });
+    expect(bounce.at(-1)).toMatch(/^552 /); // everybody knows that address, and the empty sender is anybody's
     const answers = await bring(instance.inboundPort, { to: letter.replyTo, raw: of(270_000) });
     expect(answers.at(-1)).toMatch(/^250 /);
   });

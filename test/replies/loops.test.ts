@@ -35,8 +35,11 @@ describe('an automatic reply of a brand', () => {
       await one.brandWrites({ raw: fixture(name, one).toString() });
       await lastWord(one, ['kept']);
       expect(await one.forwards(1)).toHaveLength(1);
-      const [reply] = repliesOn(await one.page());
+      const [reply, written] = repliesOn(await one.page());
       expect(reply).toMatchObject({ kind: 'automatic', link: '' });
+      const form = (handle = '') => one.visitor.get(`${one.receipt}/replies/${handle}/answer`);
+      expect((await form(written?.handle)).status).toBe(200);
+      expect((await form(reply?.handle)).status).toBe(404); // nor is there a way around the link
       expect(reply?.words).toMatch(/An automatic reply .*(16 November|number 4711)/);
       expect(timelineOn(await one.page(), 'hm').map(({ type }) => type)).toContain('auto_replied');
     },
