@@ -6,7 +6,7 @@ import { domainToASCII } from 'node:url';
  * supported. Lengths are those of RFC 5321 section 4.5.3.1.
  */
 export function readAddress(typed: string): string | undefined {
-  const text = typed.trim().normalize('NFC');
+  const text = typed.trim();
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
   const host = text.slice(at + 1);

@@ -4,5 +4,5 @@
  */
 export function padded(text: string, step: number): string {
   const bytes = Buffer.byteLength(text);
-  return text + ' '.repeat(Math.max(1, Math.ceil(bytes / step)) * step - bytes);
+  return text + ' '.repeat(Math.ceil(bytes / step) * step - bytes);
 }
