@@ -11,7 +11,7 @@ import { migrate } from './db/migrate.ts';
 import { unreachable } from './db/usable.ts';
 import { type Catcher, startCatcher } from './embedded/catcher.ts';
 import { type EmbeddedPostgres, startPostgres } from './embedded/postgres.ts';
-import { codeOf, ExpectedError } from './expected.ts';
+import { codeOf, ExpectedError, reasonOf } from './expected.ts';
 import { openTakenBack } from './hold/taken-back.ts';
 import { checkKeys, needsKeys } from './letters/check-keys.ts';
 import { confirmLetters } from './letters/confirm-letters.ts';
@@ -102,7 +102,7 @@ export async function prepareFolder(folder: string): Promise<void> {
     await writeFile(join(folder, '.writable'), '');
   } catch (error) {
     throw new ExpectedError(
-      `The data folder ${folder} cannot be written (${codeOf(error)}). Set DATA_DIR to a folder that you may write to.`,
+      `The data folder ${folder} cannot be written (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to.`,
     );
   }
 }

@@ -1,6 +1,6 @@
 import { link, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, ExpectedError } from './expected.ts';
+import { codeOf, ExpectedError, reasonOf } from './expected.ts';
 
 /**
  * The text of a file that is made once and then kept for ever, such as a key. It is there as a whole or not at all:
@@ -28,7 +28,7 @@ export async function readOrMake(file: string, make: () => string): Promise<stri
     await sync(dirname(file));
   } catch (error) {
     throw new ExpectedError(
-      `The file ${file} cannot be made (${codeOf(error)}). Make room for it, or set DATA_DIR to another folder.`,
+      `The file ${file} cannot be made (${reasonOf(error)}). Make room for it, or set DATA_DIR to another folder.`,
     );
   } finally {
     await rm(part, { force: true });

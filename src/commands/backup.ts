@@ -2,7 +2,7 @@ import { constants, copyFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { backUp } from '../embedded/backup.ts';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 import { misused } from './arguments.ts';
 import type { Command } from './command.ts';
 
@@ -23,7 +23,7 @@ export const backup: Command = {
     if (key) {
       await copyFile(join(dataDir, 'app-key'), key, constants.COPYFILE_EXCL).catch((error) => {
         throw new ExpectedError(
-          `The key could not be copied to ${key} (${codeOf(error)}). If it is in APP_KEY, keep that.`,
+          `The key could not be copied to ${key} (${reasonOf(error)}). If it is in APP_KEY, keep that.`,
         );
       });
       say(`The key is in ${key}. Whoever has both files can read everything: keep them apart.`);

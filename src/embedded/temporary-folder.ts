@@ -1,7 +1,7 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 
 /**
  * A folder of its own for a PostgreSQL that is thrown away: for the demo, the bench, the schema and the tests.
@@ -10,7 +10,7 @@ import { codeOf, ExpectedError } from '../expected.ts';
 export async function makeTemporaryFolder(purpose: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `outspoken-${purpose}-`)).catch((error) => {
     throw new ExpectedError(
-      `The folder for temporary files, ${tmpdir()}, cannot be written (${codeOf(error)}). Set TMPDIR to another one.`,
+      `The folder for temporary files, ${tmpdir()}, cannot be written (${reasonOf(error)}). Set TMPDIR to another one.`,
     );
   });
   await chmod(folder, 0o711);

@@ -1,6 +1,6 @@
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import { sync } from '../whole-file.ts';
 
 /**
@@ -33,7 +33,7 @@ export function openHighWater(dataDir: string): HighWater {
   async function names(): Promise<string[]> {
     const all = await readdir(folder).catch((error) => {
       if (codeOf(error) === 'ENOENT') return [];
-      throw new ExpectedError(`The high-water mark in ${folder} cannot be read (${codeOf(error)}). ${why}`);
+      throw new ExpectedError(`The high-water mark in ${folder} cannot be read (${reasonOf(error)}). ${why}`);
     });
     return all.filter((name) => !name.startsWith('.'));
   }
@@ -51,7 +51,7 @@ export function openHighWater(dataDir: string): HighWater {
       await sync(folder);
     } catch (error) {
       throw new ExpectedError(
-        `The high-water mark cannot be written into ${folder} (${codeOf(error)}). Set DATA_DIR to a folder that you may write to. ${why}`,
+        `The high-water mark cannot be written into ${folder} (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to. ${why}`,
       );
     }
   }

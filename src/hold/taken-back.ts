@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Queryable } from '../db/database.ts';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { codeOf, ExpectedError, reasonOf } from '../expected.ts';
 import type { Logger } from '../log.ts';
 import { sync } from '../whole-file.ts';
 import { openHighWater } from './high-water.ts';
@@ -82,7 +82,7 @@ export async function readTakenBack(dataDir: string): Promise<Record<What, strin
     }
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return found;
-    throw new ExpectedError(`What people took back cannot be read from ${folder} (${codeOf(error)}).`);
+    throw new ExpectedError(`What people took back cannot be read from ${folder} (${reasonOf(error)}).`);
   }
   return found;
 }

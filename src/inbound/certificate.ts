@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { SMTPServer } from 'smtp-server';
 import type { Config } from '../config.ts';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 import type { Logger } from '../log.ts';
 
 type Certificate = { cert: Buffer; key: Buffer };
@@ -23,7 +23,7 @@ export async function readCertificate(files: Files): Promise<Certificate | undef
     createSecureContext({ cert, key });
   } catch (error) {
     throw new ExpectedError(
-      `INBOUND_TLS_CERT and INBOUND_TLS_KEY must be PEM files of one certificate and its key (${codeOf(error)}).`,
+      `INBOUND_TLS_CERT and INBOUND_TLS_KEY must be PEM files of one certificate and its key (${reasonOf(error)}).`,
     );
   }
   return { cert, key };
@@ -31,7 +31,7 @@ export async function readCertificate(files: Files): Promise<Certificate | undef
 
 async function read(variable: string, file: string): Promise<Buffer> {
   return readFile(file).catch((error) => {
-    throw new ExpectedError(`The file of ${variable} cannot be read (${codeOf(error)}).`);
+    throw new ExpectedError(`The file of ${variable} cannot be read (${reasonOf(error)}).`);
   });
 }
 

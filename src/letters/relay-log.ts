@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 import type { Evidence } from './unknown-letters.ts';
 
 /** A Message-ID of ours (`alias.ts`) as it stands in a line. */
@@ -37,7 +37,7 @@ export async function readAccepted(file: string): Promise<Evidence[]> {
       }
     }
   } catch (error) {
-    throw new ExpectedError(`${file} cannot be read (${codeOf(error)}). Nothing was changed.`);
+    throw new ExpectedError(`${file} cannot be read (${reasonOf(error)}). Nothing was changed.`);
   }
   if (!whole) for (const queueId of [...named.keys()]) take(queueId);
   return [...accepted].map(([messageId, response]) => ({ messageId, accepted: true, response }));

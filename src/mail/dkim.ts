@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { codeOf, ExpectedError } from '../expected.ts';
+import { ExpectedError, reasonOf } from '../expected.ts';
 
 /** Signatures as in RFC 6376: rsa-sha256, relaxed/relaxed. */
 
@@ -27,7 +27,7 @@ const shortest = 2048;
  */
 export async function readSigningKey(file: string): Promise<KeyObject> {
   const pem = await readFile(file).catch((error) => {
-    throw new ExpectedError(`DKIM_KEY_FILE cannot be read (${codeOf(error)}).`);
+    throw new ExpectedError(`DKIM_KEY_FILE cannot be read (${reasonOf(error)}).`);
   });
   let key: KeyObject;
   try {

@@ -57,7 +57,9 @@ describe('a command', () => {
     expect(ran).toEqual({
       status: 1,
       out: '',
-      err: expect.stringContaining(`${file} cannot be read (ENOTDIR).`),
+      err: expect.stringContaining(
+        `${file} cannot be read (ENOTDIR: what should be a folder on the way there is a file).`,
+      ),
     });
     await rm(file);
   });

@@ -52,7 +52,7 @@ describe('a database that cannot be used is told, with the reason', () => {
     [
       'needs a certificate that is not there',
       () => 'postgres://u:S3cret@127.0.0.1:1/o?sslmode=verify-full&sslrootcert=/nowhere/ca.pem',
-      'a file that the URL names cannot be read (ENOENT)',
+      'a file that the URL names cannot be read (ENOENT: there is no such file or folder)',
     ],
   ])('when it %s', async (_title, url, reason) => {
     const said = await refused(url());

@@ -86,7 +86,7 @@ describe('a data folder that cannot be used', () => {
     const nowhere = existsSync('/proc/self') ? ['/proc/outspoken/data'] : [];
     for (const path of [inFolder('file'), inFolder('file/data'), ...nowhere]) {
       const said = await refused({ DATA_DIR: path });
-      expect(said).toMatch(/^The data folder .* cannot be written \([A-Z]+\)\. Set DATA_DIR to .*\n$/);
+      expect(said).toMatch(/^The data folder .* cannot be written \([A-Z]+: .*\)\. Set DATA_DIR to .*\n$/);
       expect(said).toContain(` ${path} `);
     }
     expect((await readdir(folder)).filter((name) => name.startsWith('file'))).toEqual(['file']);

@@ -137,7 +137,7 @@ describeWith(
         const refused = launch(env);
         expect((await refused.ended).code).toBe(1);
         expect(refused.err()).toMatch(
-          /^The file \/.*\/data\/postgres-password cannot be made \(ENOSPC\)\. .*\n$/,
+          /^The file \/.*\/data\/postgres-password cannot be made \(ENOSPC: the disk is full\)\. .*\n$/,
         );
 
         execFileSync(mount, ['-o', 'remount,size=260m', disk]);

@@ -106,7 +106,9 @@ describe('npm run backup', () => {
     expect(await run('backup')).toMatchObject({ status: 1, err: expect.stringContaining('Usage:') });
     expect(await run('backup', join(folder, 'nowhere', 'x'))).toMatchObject({
       status: 1,
-      err: expect.stringMatching(/could not be made \(ENOENT\)\.\n$/),
+      err: expect.stringMatching(
+        /could not be made \(ENOENT: there is no such file or folder\)\. Name a file in a folder that you may write to\.\n$/,
+      ),
     });
   });
 

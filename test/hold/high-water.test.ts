@@ -60,8 +60,8 @@ describe('the mark outside the database', () => {
     await expect(mark.read()).rejects.toThrow(/the file .*\.1x is no high-water mark/);
     await rm(mark.folder, { recursive: true });
     await writeFile(mark.folder, 'a file where the folder should be');
-    await expect(mark.read()).rejects.toThrow(/cannot be read \(ENOTDIR\)/);
-    await expect(mark.write(here, 2)).rejects.toThrow(/cannot be written into .*\(E[A-Z]+\).*DATA_DIR/);
+    await expect(mark.read()).rejects.toThrow(/cannot be read \(ENOTDIR: .*\)/);
+    await expect(mark.write(here, 2)).rejects.toThrow(/cannot be written into .*\(E[A-Z]+: .*\).*DATA_DIR/);
   });
 
   it.each([

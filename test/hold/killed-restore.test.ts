@@ -137,7 +137,7 @@ describe('a restore that is killed at its end', () => {
     const ready = join(dataDir, (await found('restored-'))[0] as string);
     expect(status).toBe(1);
     expect(err).toContain(`The restored database in ${ready} cannot be put into its place`);
-    expect(err).toContain('(ENOTEMPTY)');
+    expect(err).toContain('(ENOTEMPTY: there is a folder of that name, with something in it)');
     expect(await readdir(dataDir)).toEqual(there);
   });
 });
@@ -192,7 +192,7 @@ describeWith(
       try {
         expect(await runProgram(['restore', file, '--replace'], { env })).toMatchObject({
           status: 1,
-          err: `${postgres} cannot be moved aside (EBUSY). Nothing was changed.\n`,
+          err: `${postgres} cannot be moved aside (EBUSY: it is in use, or another disk is mounted there). Nothing was changed.\n`,
         });
       } finally {
         execFileSync('umount', [postgres]);

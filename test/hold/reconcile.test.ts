@@ -213,7 +213,10 @@ describe('reconciling', () => {
     await writeMany(instance, { people: 1, brands: ['hm'] });
     await hold();
     const ran = await run('--accepted', join(folder, 'nowhere'), '--yes');
-    expect(ran).toMatchObject({ status: 1, err: expect.stringContaining('cannot be read (ENOENT)') });
+    expect(ran).toMatchObject({
+      status: 1,
+      err: expect.stringContaining('cannot be read (ENOENT: there is no such file or folder)'),
+    });
     expect(await stateCounts(instance)).toEqual({ ready: 1 });
     expect((await readiness(instance)).status).toBe('hold');
   });

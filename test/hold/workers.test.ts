@@ -147,14 +147,14 @@ describe('a worker', () => {
     instance = await history.start(['web']);
     await writeFile(highWater(), 'a file where the folder should be');
     await expect(startWorker(instance.context)).rejects.toThrow(
-      /high-water mark in .* cannot be read \(ENOTDIR\)/,
+      /high-water mark in .* cannot be read \(ENOTDIR: .*\)/,
     );
     expect((await readiness(instance)).code).toBe(200);
   });
 
   it.each([
-    ['high-water', /The high-water mark in .* cannot be read \(ENOTDIR\)/],
-    ['taken-back', /What people took back cannot be read from .* \(ENOTDIR\)/],
+    ['high-water', /The high-water mark in .* cannot be read \(ENOTDIR: .*\)/],
+    ['taken-back', /What people took back cannot be read from .* \(ENOTDIR: .*\)/],
   ])('is all that does not start without %s: the pages do, since they send nothing', async (name, says) => {
     instance = await history.start(['web']);
     await startHold(instance.context.database, 'asked');

@@ -63,6 +63,8 @@ describe("a relay's log", () => {
 
   it('tells nothing when it is empty, and says so when it is not there', async () => {
     expect(await read('')).toEqual([]);
-    await expect(readAccepted(join(folder, 'nowhere'))).rejects.toThrow(/cannot be read \(ENOENT\)/);
+    await expect(readAccepted(join(folder, 'nowhere'))).rejects.toThrow(
+      /cannot be read \(ENOENT: there is no such file or folder\)/,
+    );
   });
 });

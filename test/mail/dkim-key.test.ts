@@ -52,7 +52,9 @@ describe('DKIM_KEY_FILE', () => {
   it('that is not there stops the worker before it begins', async () => {
     const settings = { dkim: { keyFile: join(folder, 'nowhere.pem'), selector: 's' } };
     const instance = await startInstance({ roles: [], settings });
-    await expect(instance.startWorker()).rejects.toThrow('DKIM_KEY_FILE cannot be read (ENOENT).');
+    await expect(instance.startWorker()).rejects.toThrow(
+      'DKIM_KEY_FILE cannot be read (ENOENT: there is no such file or folder).',
+    );
     expect(await instance.query('select from worker')).toEqual([]);
     await instance.close();
   });
