@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { dueNotices } from '../../src/notices/notice-queue.ts';
 import { sendNotice } from '../../src/notices/send-notice.ts';
 import { openMailer } from '../../workers/mailer.ts';
 import { counting } from '../support/counting.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { writeMany } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 describe('sending a notice', () => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeAll(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
-  });
-  afterAll(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ roles: ['web'], shared: true });
 
   const add = (n: number, state: string) =>
     instance.query(

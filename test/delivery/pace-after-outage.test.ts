@@ -1,7 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import {
   addressOf,
   letOthersPass,
@@ -10,19 +10,9 @@ import {
   untilStates,
   writeMany,
 } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 describe('after a time in which nothing was taken from the queue', () => {
-  let smtp: TestSmtp;
-  let instance: Instance;
-  beforeEach(async () => {
-    smtp = await startSmtp();
-    instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
-  });
-  afterEach(async () => {
-    await instance.close();
-    await smtp.close();
-  });
+  const { smtp, instance } = prepareDelivery({ roles: ['web'] });
   const setContact = (change: string) =>
     instance.query(`update contact set ${change} from brand where brand.id = brand_id and slug = 'hm'`);
   const setHours = (from: string, until: string) =>

@@ -1,24 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
 import { startHold } from '../../src/hold/hold.ts';
 import { runHere } from '../support/commands.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { correspond } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { fieldOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 it('an answer that may have reached its brand since the backup is sent again by its writer only', async () => {
   const one = await correspond(instance, smtp);

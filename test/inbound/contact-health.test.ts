@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { suspension } from '../../src/brands/contact-health.ts';
 import { contacts } from '../../src/commands/contacts.ts';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 const list = async () => (await runHere(instance, contacts)).out;
 

@@ -1,19 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { sendLetter, writeLettersTo } from '../support/came-back.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 beforeEach(() => smtp.script(undefined));
 
 const types = (events: { type: string }[]) => events.map(({ type }) => type);

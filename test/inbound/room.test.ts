@@ -1,23 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createRates, inboundLimits, network } from '../../src/inbound/limits.ts';
 import { collect } from '../../src/inbound/listener.ts';
 import { penRoom } from '../../src/inbound/pen.ts';
 import { createReception } from '../../src/inbound/reception.ts';
 import { sendLetter } from '../support/came-back.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { bring } from '../support/mail-client.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 const fill = (mails: number, bytes: number) =>
   instance.query(

@@ -1,21 +1,11 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { unknown } from '../../src/commands/unknown.ts';
 import { sendLetter } from '../support/came-back.ts';
 import { runHere } from '../support/commands.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker'], shared: true });
 beforeEach(() => smtp.script((moment) => (moment === 'dot' ? { cut: 'rst' } : undefined)));
 
 /** The lines that the command prints, by Message-ID. */

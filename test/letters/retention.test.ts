@@ -1,22 +1,12 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { states } from '../../src/letters/letter.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { counting, sum } from '../support/counting.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { makeOlder, putInto, untilStates, type Writer, writeMany } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeEach(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
-});
-afterEach(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { instance } = prepareDelivery({ roles: ['web'] });
 
 const days = (n: number) => `${n * 24} hours`;
 

@@ -1,21 +1,11 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { until } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { makeOlder, putInto, type Writer, writeMany } from '../support/letters.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeEach(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web'], smtpUrl: smtp.url });
-});
-afterEach(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { instance } = prepareDelivery({ roles: ['web'] });
 
 const write = async (confirmed: boolean) =>
   (await writeMany(instance, { people: 1, brands: ['hm'], confirmed }))[0] as Writer;

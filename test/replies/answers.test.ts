@@ -1,27 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { simpleParser } from 'mailparser';
 import { liftHold, startHold } from '../../src/hold/hold.ts';
 import { approveDraft, findAnswerOnPage } from '../../src/replies/draft-store.ts';
 import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture } from '../support/came-back.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { formOn, messageBeside, summaryOf } from '../support/form.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
-import { type Action, startSmtp, type TestSmtp } from '../support/smtp.ts';
+import type { Action } from '../support/smtp.ts';
 import { fieldOf, wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 beforeEach(() => smtp.script(undefined));
 
 /** A letter that a brand has answered. */

@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { attachmentLimits, sortAttachments } from '../../src/replies/attachments.ts';
 import { mailFor } from '../support/advocate.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
+import { startInstance } from '../support/instance.ts';
 import { correspond } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 const headers = ['MIME-Version: 1.0', 'Content-Type: multipart/mixed; boundary="b"'];
 const part = (name: string, type: string, bytes: Buffer) =>

@@ -1,19 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { caps } from '../../src/replies/reply.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { correspond, repliesOn } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 const times = <Result>(n: number, result: Result): Result[] => Array<Result>(n).fill(result);
 

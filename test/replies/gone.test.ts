@@ -1,26 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { liftHold, startHold } from '../../src/hold/hold.ts';
 import { reconcileLetters } from '../../src/letters/reconcile.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { dueReplies } from '../../src/replies/reply-queue.ts';
 import { until } from '../support/advocate.ts';
 import { anyLetter, fixture } from '../support/came-back.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
+import { startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { startSmtp } from '../support/smtp.ts';
 import { fieldOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 const kept = () => instance.query('select 1 from reply');
 const counted = () => instance.query('select 1 from came_back');

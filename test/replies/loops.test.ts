@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { timelineOn, writeAndConfirm } from '../support/advocate.ts';
 import { fixture } from '../support/came-back.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { untilAllEnded } from '../support/letters.ts';
 import { bring } from '../support/mail-client.ts';
 import { type Correspondence, correspond, repliesOn } from '../support/replies.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 /** What comes after everything else: once this is passed on, whatever should not be would have been. */
 async function lastWord(one: Correspondence, states: string[]): Promise<void> {

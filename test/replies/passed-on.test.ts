@@ -1,25 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { liftHold, startHold } from '../../src/hold/hold.ts';
 import { caps } from '../../src/replies/reply.ts';
 import { timelineOn, until } from '../support/advocate.ts';
 import { anyLetter, fixture, sendLetter } from '../support/came-back.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
 import { gate, letOthersPass } from '../support/letters.ts';
 import { bring } from '../support/mail-client.ts';
 import { correspond, repliesOn } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { wordsOf } from '../support/visitor.ts';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 describe('what a brand answers', () => {
   it('is on the receipt once it was taken, and goes on to the advocate’s mailbox', async () => {

@@ -1,26 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { inboundLimits } from '../../src/inbound/limits.ts';
 import { timelineOn } from '../support/advocate.ts';
 import { fixture } from '../support/came-back.ts';
-import { type Instance, startInstance } from '../support/instance.ts';
+import { prepareDelivery } from '../support/delivery.ts';
+import { startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { type BrandMail, type Correspondence, correspond, mailOf, repliesOn } from '../support/replies.ts';
-import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { fieldOf } from '../support/visitor.ts';
 
 const sender = 'letters@outspoken.example';
 const from = 'human-rights@hm.example';
 
-let smtp: TestSmtp;
-let instance: Instance;
-beforeAll(async () => {
-  smtp = await startSmtp();
-  instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-});
-afterAll(async () => {
-  await instance.close();
-  await smtp.close();
-});
+const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound'], shared: true });
 
 /** What our server says to mail for the From of letters, at its end. */
 async function answerFrom(
