@@ -20,6 +20,11 @@ export function checkLine(typed: string, limit: number, report: Report): string 
   return isName && !holdsPhoneNumber(text) ? text : report('invalid');
 }
 
+/** A description without the full stop at its end: the sentence that it stands in has one of its own. */
+export function withoutStop(typed: string): string {
+  return /^.*[^.\s]/s.exec(typed)?.[0] ?? ''; // from the end, once: `[.\s]+$` would try at every dot
+}
+
 /** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
 export function checkWords(typed: string, report: Report): string | undefined {
   if (hides(typed)) return report('characters');

@@ -4,7 +4,7 @@ import type { Campaign, CampaignBrand, Wording } from '../campaigns/campaign.ts'
 import { readAddress } from '../people/address.ts';
 import { type Identity, identities, type Said } from '../people/advocate.ts';
 import { keyedHash, type Vault } from '../people/vault.ts';
-import { checkLine, checkWords, limits } from './free-text.ts';
+import { checkLine, checkWords, limits, withoutStop } from './free-text.ts';
 
 /** What a person typed and picked, as the form sends it; every field may hold anything. */
 export type Typed = {
@@ -129,8 +129,7 @@ export function checkSubmission(typed: Typed, { vault, campaign, brands, wording
     );
   }
   if (identity === 'described') {
-    const bare = typed.description.replace(/[.\s]+$/, ''); // the sentence that it stands in has a full stop of its own
-    said.description = checkLine(bare, limits.description, (message, values) =>
+    said.description = checkLine(withoutStop(typed.description), limits.description, (message, values) =>
       problem('description', `form.description.${message}`, values),
     );
   }

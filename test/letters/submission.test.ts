@@ -1,5 +1,6 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { readTyped, type Typed } from '../../src/letters/submission.ts';
+import { type Problem, readTyped, type Typed } from '../../src/letters/submission.ts';
 import { createVault } from '../../src/people/vault.ts';
 import { plainKey } from '../support/keys.ts';
 import { accepted, problemsOf, typed } from '../support/submission.ts';
@@ -55,6 +56,23 @@ describe('a form that is right', () => {
       accepted({ identity: 'counted', name: 'x@mail.example', description: '\u202e', country: 'XX' }).said,
     ).toEqual({ reasons: [] });
   });
+});
+
+describe('a form that is very long', () => {
+  const fields = ['name', 'description', 'country', 'words', 'email', 'submission'] as const;
+  it.each(
+    fields.flatMap((field) => ['.', ' ', '. ', '@', '@.', '-', 'a'].map((unit) => [field, unit] as const)),
+  )(
+    'is judged in one pass, so that nobody can keep the server busy with its %s of %j without end',
+    (field, unit) => {
+      const long = `<${unit.repeat(400_000 / unit.length)}x`;
+      const identity = field === 'name' ? 'named' : 'described';
+      const judge = () => problemsOf({ identity, description: 'x', [field]: long });
+      // what one pass needs is far below the deadline, and what a pass per character would need, far above it
+      const problems = runInNewContext('judge()', { judge }, { timeout: 10_000 }) as Problem[];
+      expect(problems.map((problem) => problem.field)).toEqual([field]);
+    },
+  );
 });
 
 describe('a form that is not right', () => {
