@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { field, headerOf, readFields } from '../inbound/fields.ts';
+import { field, mostLookedAt, readHeader } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
 import { openReaders } from '../inbound/readers.ts';
 import { isRefused, mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
@@ -38,7 +38,7 @@ export const inbound: Command = {
       return badData;
     };
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
-    const header = readFields(headerOf(raw));
+    const header = readHeader(raw.toString('latin1', 0, mostLookedAt));
     const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to');
     if (address === undefined) {
       say(`Whom it is for is neither said nor written in it.\n${this.usage}`);

@@ -27,9 +27,9 @@ export function readFields(text: string): Fields {
   return fields;
 }
 
-/** The header of a message as it came, of very long ones their beginning; without its empty line (RFC 5322 section 2.1). */
-export function headerOf(raw: Buffer): string {
-  return raw.toString('latin1', 0, mostLookedAt).split(/\r?\n\r?\n/, 1)[0] ?? '';
+/** The fields of a message's header, which ends with the first empty line (RFC 5322 section 2.1). */
+export function readHeader(message: string): Fields {
+  return readFields(message.replace(/\r\n?/g, '\n').split('\n\n', 1)[0] ?? '');
 }
 
 /** The groups of a report, which blank lines separate. */

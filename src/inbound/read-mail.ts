@@ -1,5 +1,5 @@
 import { sha256 } from '../people/vault.ts';
-import { type Fields, field, mostLookedAt, readFields, readGroups } from './fields.ts';
+import { type Fields, field, mostLookedAt, readFields, readGroups, readHeader } from './fields.ts';
 import { takeApart } from './take-apart.ts';
 
 /** A mail as the rules look at it. Nothing here is believed; all of it is what a stranger wrote. */
@@ -61,7 +61,7 @@ export async function readMail(raw: Buffer): Promise<Mail | undefined> {
       reportType: reportTypeOf(parsed.headers.get('content-type')),
       deliveryStatus: status === undefined ? undefined : readGroups(status),
       feedback: feedback === undefined ? undefined : readFields(feedback),
-      returned: returned === undefined ? undefined : readFields(headOf(returned)),
+      returned: returned === undefined ? undefined : readHeader(returned),
     };
   } catch {
     return undefined; // mailparser throws on what it cannot take apart
@@ -72,10 +72,6 @@ function reportTypeOf(contentType: unknown): string | undefined {
   const { value, params } = (contentType ?? {}) as { value?: string; params?: Record<string, string> };
   if (value?.toLowerCase() !== 'multipart/report') return undefined;
   return params?.['report-type']?.toLowerCase() ?? '';
-}
-
-function headOf(message: string): string {
-  return message.replace(/\r\n?/g, '\n').split('\n\n')[0] ?? '';
 }
 
 /** What two copies of one mail have in common, whichever way each came: its Message-ID and its body. */

@@ -7,7 +7,7 @@ import {
   readReturnPath,
 } from '../letters/alias.ts';
 import type { Vault } from '../people/vault.ts';
-import { headerOf, readFields } from './fields.ts';
+import { mostLookedAt, readHeader } from './fields.ts';
 import type { Facts } from './rule.ts';
 
 /** An address of ours that takes mail. */
@@ -118,7 +118,7 @@ export async function findAddressee(
 
 /** The handles in what a mail says that it answers, the nearest first. */
 function handlesNamed(raw: Buffer): string[] {
-  const header = readFields(headerOf(raw));
+  const header = readHeader(raw.toString('latin1', 0, mostLookedAt));
   const handlesIn = (name: string) =>
     (header.get(name) ?? []).flatMap((ids) =>
       [...ids.matchAll(/<\s*([0-9a-f]{20})@[^<>@]+>/gi)].map(([, handle = '']) => handle.toLowerCase()),
