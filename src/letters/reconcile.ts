@@ -1,4 +1,5 @@
 import { type Database, statement } from '../db/database.ts';
+import { inParts } from '../db/in-parts.ts';
 import { openTokens, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
@@ -149,8 +150,7 @@ export async function reconcileLetters(
 
   let found = 0;
   let dropped = 0;
-  for (let from = 0; from < accepted.length; from += atOnce) {
-    const some = accepted.slice(from, from + atOnce);
+  for (const some of inParts(accepted, atOnce)) {
     const ids = some.flatMap((one) => ('messageId' in one ? [one.messageId] : []));
     await database.rows(doubtSomeAnswers, [ids.map(handleOf)]); // that log has them, whether it is complete or not
     const people = await database.rows(confirmedSince, [ids]);

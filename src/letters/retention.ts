@@ -1,4 +1,5 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import { inParts } from '../db/in-parts.ts';
 import { finalStates, states } from './letter.ts';
 import { moveLetters } from './move.ts';
 
@@ -158,9 +159,9 @@ function goThrough(db: Database, range: typeof lookAtDue, after: Looked): Promis
 export async function expireDraftsBeforeHold(db: Database): Promise<number> {
   const drafts = await db.atLeisure((transaction) => transaction.rows(draftsBeforeHold));
   let gone = 0;
-  for (let from = 0; from < drafts.length; from += atOnce) {
-    const some = drafts.slice(from, from + atOnce).map(({ id }) => id);
-    gone += await db.transaction((transaction) => expireDrafts(transaction, some));
+  for (const some of inParts(drafts, atOnce)) {
+    const ids = some.map(({ id }) => id);
+    gone += await db.transaction((transaction) => expireDrafts(transaction, ids));
   }
   return gone;
 }
@@ -173,12 +174,11 @@ export async function expireDraftsBeforeHold(db: Database): Promise<number> {
  */
 export async function expireDrafts(transaction: Queryable, ids: string[]): Promise<number> {
   let gone = 0;
-  for (let from = 0; from < ids.length; from += atOnce) {
-    const expired = await transaction.row(expire, [ids.slice(from, from + atOnce)]);
+  for (const some of inParts(ids, atOnce)) {
+    const expired = await transaction.row(expire, [some]);
     gone += expired?.n ?? 0;
-    const letters = expired?.letters ?? [];
-    for (let next = 0; next < letters.length; next += strippedAtOnce)
-      await stripLetters(transaction, letters.slice(next, next + strippedAtOnce));
+    for (const letters of inParts(expired?.letters ?? [], strippedAtOnce))
+      await stripLetters(transaction, letters);
   }
   return gone;
 }

@@ -1,4 +1,5 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import { inParts } from '../db/in-parts.ts';
 import type { LetterId } from './letter.ts';
 import { moveLetters } from './move.ts';
 
@@ -90,8 +91,7 @@ export async function resolveUnknown(
   evidence: Evidence[],
 ): Promise<{ accepted: number; resent: number }> {
   const resolved = { accepted: 0, resent: 0 };
-  for (let from = 0; from < evidence.length; from += atOnce) {
-    const some = evidence.slice(from, from + atOnce);
+  for (const some of inParts(evidence, atOnce)) {
     const there = some.filter(({ accepted }) => accepted);
     const lacking = some.filter(({ accepted }) => !accepted);
     const accepted = await db.rows(accept, [
