@@ -7,7 +7,7 @@ import { campaignPath, letterFields, until, writeLetters } from '../support/advo
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { gate, lettersAmong, untilStates, writeMany } from '../support/letters.ts';
+import { atRest, gate, lettersAmong, untilStates, writeMany } from '../support/letters.ts';
 import { type Program, startProgram, variablesFor } from '../support/program.ts';
 import { readiness, untilReadiness } from '../support/readiness.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -214,7 +214,7 @@ describe('/readyz, when bundles lie in the queue', () => {
     const { database } = web.context;
     const workerId = await enlistWorker(database);
     const queueWhile = async (condition: Partial<WorkerCondition>) => {
-      await beatWorker(database, workerId, { ...idle, ...condition });
+      await beatWorker(database, workerId, { ...atRest, ...condition });
       return (await readiness(web)).parts.queue;
     };
     await writeMany(web, { people: 1, brands: ['hm'] });
@@ -231,15 +231,6 @@ describe('/readyz, when bundles lie in the queue', () => {
     await web.query('update bundle set worker_id = $1', [workerId]);
     expect(await queueWhile({})).toEqual({ status: 'ok' });
   });
-
-  const idle: WorkerCondition = {
-    inTheAir: 0,
-    quietFor: 0,
-    queueIsLost: false,
-    markIsLost: false,
-    relaysAreLost: false,
-    stuckFor: 0,
-  };
 });
 
 describe('/readyz, when the database', () => {

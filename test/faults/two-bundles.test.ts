@@ -6,7 +6,7 @@ import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
 import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { bringForward, stateCounts, unmarked, writeMany } from '../support/letters.ts';
+import { atRest, bringForward, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
 let instance: Instance;
 let workerId: number;
@@ -69,14 +69,7 @@ const bundles = (database = instance.context.database) =>
 
 /** Two letters in a bundle: one is accepted, the other one put off, and due again before the bundle is over. */
 async function putOffAndReleasedAgain() {
-  await beatWorker(instance.context.database, workerId, {
-    inTheAir: 0,
-    quietFor: 0,
-    queueIsLost: false,
-    markIsLost: false,
-    relaysAreLost: false,
-    stuckFor: 0,
-  });
+  await beatWorker(instance.context.database, workerId, atRest);
   await writeMany(instance, { people: 2, brands: ['hm'] });
   const first = await releaseAndTake();
   const [one = '', again = ''] = first.letter_ids;

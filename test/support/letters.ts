@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { brandsOf, findCampaign } from '../../src/campaigns/campaign-store.ts';
 import { fingerprintKeyPlace } from '../../src/campaigns/fingerprint.ts';
+import type { Condition } from '../../src/letters/roll-call.ts';
 import { submissionKey } from '../../src/letters/submission.ts';
 import { mailboxMark } from '../../src/people/confirmation-cap.ts';
 import { lettersOn, until } from './advocate.ts';
@@ -278,6 +279,16 @@ export function gate(): { opened: Promise<void>; open(): void } {
 }
 
 export const addressOf = (brand: string) => `human-rights@${brand}.example`;
+
+/** What a worker says of itself that has nothing to do, and lacks nothing. */
+export const atRest: Condition = {
+  inTheAir: 0,
+  quietFor: 0,
+  queueIsLost: false,
+  markIsLost: false,
+  relaysAreLost: false,
+  stuckFor: 0,
+};
 
 /** For letters that are sent by hand, without a worker and its data folder: a database that is as new as it says. */
 export const unmarked = { cover: async () => 0 };
