@@ -77,6 +77,19 @@ describe('npm run inbound, as a mail server pipes to it', () => {
     expect((await inbound(fixture('reply', other), ...toNotices)).status).toBe(65);
   });
 
+  it('takes what answers the From of a letter, and gives back what names none', async () => {
+    const other = await sendLetter(instance);
+    const answer = fixture('reply', other);
+    const without = Buffer.from(answer.toString('latin1').replace(/^In-Reply-To: .*\r\n/m, ''), 'latin1');
+    expect(await inbound(without, '--to', 'letters@outspoken.example')).toMatchObject({
+      status: 65,
+      out: expect.stringContaining('please write to the address in Reply-To'),
+    });
+    expect((await other.timeline()).at(-1)?.type).toBe('accepted');
+    expect((await inbound(answer, '--to', 'letters@outspoken.example')).status).toBe(0);
+    expect((await other.timeline()).at(-1)?.type).toBe('replied');
+  });
+
   it('ends with 65 for what is not ours, forged or too large', async () => {
     const forged = letter.returnPath.replace(/\.[0-9a-f]{4}/, '.0000');
     const mail = fixture('postfix-failed', letter);
