@@ -102,6 +102,7 @@ function keepMark({ database, log, highWater, instance, known }: Options): Mark 
   let raisedAt = Number.NEGATIVE_INFINITY;
   let raising: Promise<void> | undefined;
   let closing: NodeJS.Timeout | undefined;
+  let closed = Promise.resolve(); // that the mark was raised after the last letter, or could not be
   let lost = false;
   let complainedAt = Number.NEGATIVE_INFINITY;
 
@@ -147,6 +148,12 @@ function keepMark({ database, log, highWater, instance, known }: Options): Mark 
     return raising;
   };
 
+  /** One that is under way may have begun before the last letter was claimed: another one follows it. */
+  async function raiseAfterLast(): Promise<void> {
+    await raising?.catch(() => {});
+    await raiseOnce().catch(() => {}); // the next letter raises it
+  }
+
   return {
     async cover() {
       if (performance.now() - raisedAt > covers) await raiseOnce();
@@ -154,7 +161,7 @@ function keepMark({ database, log, highWater, instance, known }: Options): Mark 
       // also when nothing had to be raised for this one: it may be the last
       closing = setTimeout(() => {
         closing = undefined;
-        raiseOnce().catch(() => {}); // the next letter raises it
+        closed = raiseAfterLast();
       }, covers);
       return lost ? nothing : known;
     },
@@ -165,7 +172,7 @@ function keepMark({ database, log, highWater, instance, known }: Options): Mark 
     wasLost: () => lost,
     async close() {
       clearTimeout(closing);
-      if (closing) await raiseOnce().catch(() => {});
+      await (closing ? raiseAfterLast() : closed);
     },
   };
 }

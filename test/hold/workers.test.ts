@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { reconcile } from '../../src/commands/reconcile.ts';
+import type { Database } from '../../src/db/database.ts';
 import { startHold } from '../../src/hold/hold.ts';
 import { openMark } from '../../src/hold/mark.ts';
 import { startWorker } from '../../workers/worker.ts';
@@ -10,7 +11,7 @@ import { until } from '../support/advocate.ts';
 import { runHere } from '../support/commands.ts';
 import { beginHistory, type History } from '../support/history.ts';
 import type { Instance } from '../support/instance.ts';
-import { messageIdOf, stateCounts, untilStates, writeMany } from '../support/letters.ts';
+import { gate, messageIdOf, stateCounts, untilStates, writeMany } from '../support/letters.ts';
 import { startProgram, variablesFor } from '../support/program.ts';
 import { readiness, untilReadiness } from '../support/readiness.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
@@ -90,6 +91,30 @@ describe('the mark', () => {
     const mark = await openMark(instance.context, history.dataDir);
     const last = await mark.cover();
     await mark.close();
+    expect(await outside()).toBeGreaterThan(last);
+    expect(await markOf()).toBe(await outside());
+  });
+
+  it('stands outside when the worker has ended, also when it ends while the mark is being raised', async () => {
+    instance = await history.start(['web']);
+    const { database, log } = instance.context;
+    const [asked, answered] = [gate(), gate()];
+    let isSlow = false;
+    const slow: Database = {
+      ...database,
+      async row(statement, values) {
+        if (isSlow) asked.open();
+        if (isSlow) await answered.opened;
+        return database.row(statement, values);
+      },
+    };
+    const mark = await openMark({ database: slow, log }, history.dataDir);
+    const last = await mark.cover();
+    isSlow = true;
+    await asked.opened;
+    const closed = mark.close();
+    answered.open();
+    await closed;
     expect(await outside()).toBeGreaterThan(last);
     expect(await markOf()).toBe(await outside());
   });
