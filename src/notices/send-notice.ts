@@ -77,7 +77,8 @@ export async function sendNotice(sending: NoticeSending, noticeId: string): Prom
   try {
     outcome = await deliver(sending, notice);
   } catch (error) {
-    log.error({ notice: noticeId, err: error }, 'sending a notice failed in an unexpected way');
+    // nothing was sent, so it may wait until the cause is mended
+    log.error({ notice: noticeId, err: error }, 'a notice could not be written out');
     outcome = { kind: 'try again' };
   }
   const state = stateAfter(outcome, notice);
@@ -107,7 +108,11 @@ function waitAfter(tries: number): number {
   return Math.min(3600, 60 * 2 ** (tries - 1));
 }
 
-async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: NoticeSending, notice: Claimed) {
+/** @throws when it cannot be written out */
+async function deliver(
+  { vault, locales, mailer, log, mailDomain, publicUrl }: NoticeSending,
+  notice: Claimed,
+): Promise<Outcome> {
   const locale = locales.get(notice.language);
   const domain = notice.mail_domain ?? mailDomain;
   const address = openAddress(vault, notice);
@@ -124,5 +129,8 @@ async function deliver({ vault, locales, mailer, mailDomain, publicUrl }: Notice
     date: new Date(),
     autoSubmitted: 'auto-generated',
   });
-  return mailer.send({ from, to: address }, message);
+  return mailer.send({ from, to: address }, message).catch((error): Outcome => {
+    log.error({ notice: notice.id, err: error }, 'sending a notice failed in an unexpected way');
+    return { kind: 'unknown' };
+  });
 }

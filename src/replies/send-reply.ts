@@ -72,7 +72,8 @@ export async function sendReply(sending: ReplySending, replyId: string): Promise
   try {
     outcome = await deliver(sending, reply);
   } catch (error) {
-    log.error({ reply: replyId, err: error }, 'passing a reply on failed in an unexpected way');
+    // nothing was sent, so it may wait until the cause is mended
+    log.error({ reply: replyId, err: error }, 'a reply could not be written out');
     outcome = { kind: 'try again' };
   }
   const state = stateAfter(outcome, reply);
@@ -96,6 +97,7 @@ function stateAfter({ kind }: Outcome, { direction, unclear, tried_for }: Claime
   return tried_for < patience ? 'waiting' : 'abandoned';
 }
 
+/** @throws when it cannot be written out */
 async function deliver(sending: ReplySending, reply: Claimed): Promise<Outcome> {
   const written =
     reply.direction === 'from brand'
@@ -103,7 +105,11 @@ async function deliver(sending: ReplySending, reply: Claimed): Promise<Outcome> 
       : await writeAnswer(sending, reply);
   // erased while it was taken up, or nobody there to write to
   if (!written) return { kind: 'refused' };
-  return sending.mailer.send({ from: written.from, to: written.to }, written.message);
+  const { from, to, message } = written;
+  return sending.mailer.send({ from, to }, message).catch((error): Outcome => {
+    sending.log.error({ reply: reply.id, err: error }, 'passing a reply on failed in an unexpected way');
+    return { kind: 'unknown' };
+  });
 }
 
 /**
