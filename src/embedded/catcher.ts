@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SMTPServer, type SMTPServerDataStream } from 'smtp-server';
 
@@ -14,8 +14,9 @@ export type Catcher = {
   close(): Promise<void>;
 };
 
-/** The newest so many are kept. */
-const keep = 2000;
+/** So many are kept at most: of more, the oldest go, some at a time. */
+const most = 2000;
+const atOnce = 100;
 /** Room for the largest mail of ours, a brand's answer with its attachments. */
 const largest = 8 * 1024 * 1024;
 
@@ -35,12 +36,13 @@ export async function startCatcher(folder: string): Promise<Catcher> {
 
   async function store(raw: Buffer): Promise<void> {
     count += 1;
-    const id = `${Date.now().toString(36)}-${String(count).padStart(6, '0')}-${randomBytes(4).toString('hex')}`;
+    const nth = count;
+    const id = `${Date.now().toString(36)}-${String(nth).padStart(6, '0')}-${randomBytes(4).toString('hex')}`;
     await writeFile(join(folder, `${id}.part`), raw, { mode: 0o600 });
     await rename(join(folder, `${id}.part`), join(folder, `${id}.eml`));
-    if (count % 100 === 0) {
-      for (const old of (await list()).slice(keep)) await unlink(join(folder, `${old}.eml`));
-    }
+    if (nth % atOnce !== 1) return; // also after the first of each start: many starts may bring a few each
+    for (const old of (await list()).slice(most - atOnce))
+      await rm(join(folder, `${old}.eml`), { force: true });
   }
 
   const server = new SMTPServer({

@@ -1,6 +1,10 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startCatcher } from '../../src/embedded/catcher.ts';
+import { createMailer } from '../../src/mail/mailer.ts';
 import { confirmationLink, mailFor, until, writeAndConfirm, writeLetters } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { freePort } from '../support/redis.ts';
@@ -117,6 +121,28 @@ describe('the mail catcher', () => {
       expect((await instance.visitor().get(path)).status).toBe(404);
     },
   );
+
+  it('keeps the newest, 2,000 at most, also where each start brings but a few', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'outspoken-catcher-'));
+    const before = Array.from({ length: 2000 }, (_, n) => `0000-${String(n).padStart(6, '0')}`);
+    for (const id of before) await writeFile(join(folder, `${id}.eml`), 'Subject: old\r\n\r\n');
+    const catcher = await startCatcher(folder);
+    const mailer = createMailer({ url: catcher.url });
+    try {
+      const envelope = { from: 'notices@outspoken.example', to: 'one@mail.example' };
+      await mailer.send(envelope, Buffer.from('Subject: new\r\n\r\n'));
+      const [newest = '', next] = await until(async () => {
+        const ids = await catcher.list();
+        return ids.length <= 2000 && ids;
+      });
+      expect(await readFile(join(folder, `${newest}.eml`), 'utf8')).toMatch(/^Subject: new/);
+      expect(next).toBe(before.at(-1));
+    } finally {
+      await mailer.close();
+      await catcher.close();
+      await rm(folder, { recursive: true });
+    }
+  });
 
   it('is named on every page, so that nobody takes a trial for the real thing', async () => {
     const { html } = await instance.visitor().get('/how');
