@@ -47,6 +47,13 @@ describe('a campaign whose time is over', () => {
     expect(await stands()).toEqual(over);
   });
 
+  it('is closed also while something keeps people from being forgotten', async () => {
+    await change("closes_at = now() - interval '25 hours'");
+    await instance.query('alter table confirmation_cap rename to broken');
+    await instance.startWorker();
+    await until(async () => (await stands())?.marks === 0, 'a campaign without marks');
+  });
+
   it('loses its key also when somebody closed it and did no more', async () => {
     await change("state = 'closed'");
     expect(await close()).toHaveLength(1);
