@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { reasonOf } from '../expected.ts';
 import { field, mostLookedAt, readHeader } from '../inbound/fields.ts';
 import { inboundLimits, mostBytes } from '../inbound/limits.ts';
 import { openReaders } from '../inbound/readers.ts';
 import { isRefused, mustComeAgain, receiveMail } from '../inbound/receive-mail.ts';
 import { findAddressee, findRecipient, takesFrom, wantsWords } from '../inbound/recipient.ts';
-import type { Command } from './command.ts';
+import type { Command, Surroundings } from './command.ts';
 
 /** What a mail server understands of a program that it pipes mail to (sysexits.h). */
 const ok = 0;
@@ -27,19 +28,19 @@ export const inbound: Command = {
 
   async run({ database, vault, log, config }, { args, say, input }) {
     const given = read(args);
-    const raw =
-      given && (given.file === undefined ? await input() : await readFile(given.file).catch(() => undefined));
-    if (!raw) {
-      say(given ? 'The file cannot be read.' : `Usage:\n${this.usage}`);
+    if (!given) {
+      say(`Usage:\n${this.usage}`);
       return tryLater;
     }
+    const raw = given.file === undefined ? await input() : await readOrSay(given.file, say);
+    if (!raw) return tryLater;
     const refuse = () => {
       say('This reaches nobody here; please write to the address in Reply-To.');
       return badData;
     };
     const receiving = { database, vault, log, mailDomain: config.mailDomain };
     const header = readHeader(raw.toString('latin1', 0, mostLookedAt));
-    const address = given?.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to');
+    const address = given.to ?? field(header, 'x-original-to') ?? field(header, 'delivered-to');
     if (address === undefined) {
       say(`Whom it is for is neither said nor written in it.\n${this.usage}`);
       return tryLater;
@@ -81,4 +82,11 @@ function read(args: string[]): { to?: string; file?: string } | undefined {
   } catch {
     return undefined;
   }
+}
+
+async function readOrSay(file: string, say: Surroundings['say']): Promise<Buffer | undefined> {
+  return readFile(file).catch((error) => {
+    say(`${file} cannot be read (${reasonOf(error)}).`);
+    return undefined;
+  });
 }

@@ -3,7 +3,8 @@ import { statement } from '../../src/db/database.ts';
 import { campaignPath, until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { writeMany } from '../support/letters.ts';
-import { wordsOf } from '../support/visitor.ts';
+import { startProgram, variablesFor } from '../support/program.ts';
+import { Visitor, wordsOf } from '../support/visitor.ts';
 
 /** What the campaign's page says when so many letters were accepted. A fresh instance each: the count is kept a while. */
 async function said(accepted: number): Promise<string> {
@@ -54,5 +55,23 @@ describe('a campaign whose letters take long to count', () => {
       const page = await instance.visitor().get(campaignPath);
       return wordsOf(page).includes('Fewer than 10 letters have been accepted');
     }, 'the number, once it is counted');
+  });
+});
+
+describe('a campaign whose letters cannot be counted, for another reason than an outage', () => {
+  it('has its page all the same, and the log has an error', async () => {
+    const instance = await startInstance({ roles: ['web'] });
+    const env = { ...variablesFor(instance, ''), PUBLIC_URL: undefined, LOG_LEVEL: 'error' };
+    const program = await startProgram(env, { args: ['--role', 'web'] });
+    try {
+      await instance.query('alter table letter rename to broken');
+      const page = await new Visitor(program.url).get(campaignPath);
+      expect(page.status).toBe(200);
+      expect(wordsOf(page)).not.toContain('letters have been accepted');
+      await until(async () => program.err().includes('could not be counted'), 'a line in the log');
+    } finally {
+      await program.stop();
+      await instance.close();
+    }
   });
 });

@@ -107,9 +107,11 @@ describe('npm run inbound, as a mail server pipes to it', () => {
 
   it('ends with 75 after a mistake in the command, so that no mail goes back because of it', async () => {
     const mail = fixture('postfix-failed', letter);
+    const unread = await inbound(mail, '--to', letter.returnPath, join(folder, 'none.eml'));
+    expect(unread.out).toContain('none.eml cannot be read (ENOENT: there is no such file or folder)');
     for (const ran of [
+      unread,
       await inbound(mail),
-      await inbound(mail, '--to', letter.returnPath, join(folder, 'none.eml')),
       await inbound(mail, '--to', letter.returnPath, 'two', 'three'),
       await inbound(mail, '--from', 'x'),
     ]) {

@@ -7,7 +7,7 @@ import {
   textsIn,
   type Wording,
 } from '../../campaigns/campaign.ts';
-import { brandsOf, countAccepted, findCampaign } from '../../campaigns/campaign-store.ts';
+import { brandsOf, findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { letterHandle } from '../../letters/alias.ts';
 import { composeLetter } from '../../letters/compose.ts';
@@ -19,17 +19,17 @@ import {
   type Submission,
   type Typed,
 } from '../../letters/submission.ts';
-import { atMost } from '../../time.ts';
 import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 import { letterForm, sourceOf } from './letter-form.ts';
+import { keepPublicCount } from './public-count.ts';
 
 /** A campaign, and what its letters are made of. */
 type Desk = { campaign: Campaign; brands: CampaignBrand[]; wordings: Wording[] };
 
 /** The campaign's page: story, ask, sources, and the form. */
 export function showCampaign(context: Context, pages: Pages): RequestHandler {
-  const countOnceAMinute = keepForAMinute(() => countAccepted(context.database));
+  const publicCount = keepPublicCount(context);
   return async (request, response) => {
     const desk = await openDesk(context, request);
     const locale = pages.locale(request);
@@ -44,7 +44,7 @@ export function showCampaign(context: Context, pages: Pages): RequestHandler {
       })),
       sources: texts.sources.map(({ key }) => sourceOf(texts, key)),
       status: statusOf(desk.campaign),
-      count: shownCount(await countOnceAMinute(), desk.campaign),
+      count: await publicCount(desk.campaign),
       form: letterForm({ locale, ...desk, typed }),
     });
   };
@@ -186,40 +186,4 @@ function mintSubmissionId(): string {
 function firstLanguage(language: string, { wordings }: Desk): string {
   const found = [language, 'en'].find((wanted) => wordings.some((wording) => wording.language === wanted));
   return found ?? wordings[0]?.language ?? 'en';
-}
-
-/** Below ten nothing is told, and above it nothing exact: a count must not give a single writer away. */
-function shownCount(
-  accepted: Map<number, number> | undefined,
-  { id }: Campaign,
-): { shown: number } | undefined {
-  return accepted && { shown: Math.floor((accepted.get(id) ?? 0) / 10) * 10 };
-}
-
-/** How long the first visitors wait for an answer, in milliseconds. */
-const firstWait = 3000;
-
-/**
- * Asks at most once a minute, and a hundred times less often than the answer takes: every visitor wants it, and none
- * needs it to the second. While it is asked, and while it cannot be, the last answer stands; undefined: there is none yet.
- */
-function keepForAMinute<Answer>(ask: () => Promise<Answer>): () => Promise<Answer | undefined> {
-  let kept: Answer | undefined;
-  let asking: Promise<void> | undefined;
-  let until = Number.NEGATIVE_INFINITY;
-
-  async function askNow(): Promise<void> {
-    const began = performance.now();
-    try {
-      kept = await ask();
-    } catch {} // the database is away or busy, and is asked again in a minute
-    const now = performance.now();
-    until = now + Math.max(60_000, 100 * (now - began));
-    asking = undefined;
-  }
-  return async () => {
-    if (!asking && until <= performance.now()) asking = askNow();
-    if (kept === undefined) await atMost(firstWait, asking);
-    return kept;
-  };
 }
