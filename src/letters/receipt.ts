@@ -2,7 +2,7 @@ import type { Campaign } from '../campaigns/campaign.ts';
 import { findCampaignById } from '../campaigns/campaign-store.ts';
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Queryable, statement } from '../db/database.ts';
-import { type Identity, openAddress, openSaid, type Sealed } from '../people/advocate.ts';
+import { openAddress, openSaid, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
@@ -36,23 +36,19 @@ export type ReceiptLetter = {
 export type Receipt = {
   advocateId: string;
   campaign: Campaign;
-  confirmedAt: Date | null;
   letters: ReceiptLetter[];
 };
 
 type AdvocateRow = Sealed & {
   id: string;
   campaign_id: number;
-  identity: Identity;
-  language: string;
   confirmed_at: Date | null;
   address: Buffer;
   said: Buffer;
-  tokens: Buffer;
 };
 
-const advocateColumns = `id::text, campaign_id, identity, language, confirmed_at, submission, data_key,
-  key_version, address, said, tokens`;
+const advocateColumns =
+  'id::text, campaign_id, confirmed_at, submission, data_key, key_version, address, said';
 
 const byReceipt = statement<AdvocateRow>(`select ${advocateColumns} from advocate where receipt_hash = $1`);
 const byWaiting = statement<AdvocateRow>(`select ${advocateColumns} from advocate where waiting_hash = $1`);
@@ -99,7 +95,6 @@ export async function readReceipt(
   return {
     advocateId: advocate.id,
     campaign: await findCampaignById(db, advocate.campaign_id, mailDomain),
-    confirmedAt: advocate.confirmed_at,
     letters: letters.map((letter) => ({
       id: letter.id,
       handle: handleOf(letter.message_id),
@@ -140,26 +135,17 @@ export async function readCopy(
 
 /** What the page between sending the form and opening the mailbox knows. */
 export type Waiting = {
-  advocateId: string;
-  campaign: Campaign;
   address: string;
   brands: string[];
   confirmed: boolean;
 };
 
 /** Behind the token of the waiting page; undefined when there is none. */
-export async function readWaiting(
-  db: Queryable,
-  vault: Vault,
-  token: string,
-  mailDomain: string,
-): Promise<Waiting | undefined> {
+export async function readWaiting(db: Queryable, vault: Vault, token: string): Promise<Waiting | undefined> {
   const advocate = await db.row(byWaiting, [hashToken(token)]);
   if (!advocate) return undefined;
   const letters = await db.rows(lettersOf, [advocate.id]);
   return {
-    advocateId: advocate.id,
-    campaign: await findCampaignById(db, advocate.campaign_id, mailDomain),
     address: openAddress(vault, advocate),
     brands: letters.map(({ brand }) => brand),
     confirmed: advocate.confirmed_at !== null,

@@ -13,9 +13,9 @@ import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 
 /** "Look into your mailbox". */
-export function showWaiting({ database, vault, config }: Context, pages: Pages): RequestHandler {
+export function showWaiting({ database, vault }: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
-    const waiting = await readWaiting(database, vault, String(request.params.token), config.mailDomain);
+    const waiting = await readWaiting(database, vault, String(request.params.token));
     if (!waiting) return pages.send(request, response, 'gone', {}, 404);
     pages.send(request, response, 'waiting', {
       action: request.path,
