@@ -40,8 +40,8 @@ export type Config = {
 type Environment = Partial<Record<string, string>>;
 
 /**
- * Reads the environment; nothing else in Outspoken does. An empty variable counts as unset, as Compose passes
- * them.
+ * Reads the settings from the environment; nothing else in Outspoken does. An empty variable counts as unset, as
+ * Compose passes them.
  *
  * @param roleNames what `--role` named; none: all roles in one process
  * @throws ExpectedError with every problem at once, a line each

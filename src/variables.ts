@@ -1,37 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 
-/**
- * Every variable that Outspoken reads, with what a person should know about it. `docs/operating.md` and
- * `docker-compose.yml` are checked against this list by a test.
- */
-export const variables = {
-  PORT: 'port of the pages; 0: any free one (default 3000)',
-  HOST: 'address to listen on (default 127.0.0.1)',
-  DATA_DIR: 'folder of the embedded default (default ./data)',
-  DATABASE_URL: 'PostgreSQL 18 server, postgres://…; unset: an embedded one under DATA_DIR',
-  REDIS_URL: 'Redis server for BullMQ, redis:// or rediss://; unset: BullMQ on PostgreSQL',
-  SMTP_URL:
-    'mail relays, smtp:// or smtps://, separated by commas or spaces; each may end in ?weight=N (0: only when the others are away) and &connections=N (from all workers together); unset: the built-in mail catcher, nothing leaves the machine',
-  APP_KEY: 'master key, VERSION:BASE64 of 32 bytes, newest first, comma-separated; needed with DATABASE_URL',
-  PUBLIC_URL: 'where people reach the pages, https://…; needed with SMTP_URL',
-  MAIL_DOMAIN: 'domain of From, Reply-To and Return-Path; needed with SMTP_URL',
-  MAIL_RECIPIENTS:
-    'whom mail may reach: * (everybody), or addresses and domains (@example.org), comma-separated; unset with SMTP_URL: nobody, letters wait',
-  DKIM_KEY_FILE:
-    'PEM file of an RSA key of 2048 bits or more: outgoing mail is signed; unset: the relay does that',
-  DKIM_SELECTOR: 'name under which the public key stands in DNS: SELECTOR._domainkey.MAIL_DOMAIN',
-  INBOUND_PORT: 'port for mail that comes back; 0: any free one (default 0)',
-  INBOUND_HOST: 'address to take that mail on (default 127.0.0.1)',
-  INBOUND_TLS_CERT: 'PEM file of its certificate chain; with INBOUND_TLS_KEY, STARTTLS is offered',
-  INBOUND_TLS_KEY: 'PEM file of its private key',
-  TRUST_PROXY: 'how many reverse proxies stand in front (default 0)',
-  LOG_LEVEL: 'fatal, error, warn, info, debug or silent (default info)',
-  SEED: 'true: create the first campaign where there is none (default: only in the embedded default)',
-} as const;
-
-type Variable = keyof typeof variables;
-
 export type MasterKey = { version: number; key: KeyObject };
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
@@ -140,8 +109,11 @@ const masterKeys = z.string().transform((text, context): MasterKey[] => {
   return z.NEVER;
 });
 
-/** What each of them may be, and what is said when it is something else: never with the value. */
-export const schema = z.object({
+/**
+ * Every variable that Outspoken reads, what it may be, and what is said when it is something else: never with the value.
+ * What each is for stands in `docs/operating.md`; a test holds it and `docker-compose.yml` against this list.
+ */
+export const variables = {
   PORT: whole(0, 65535).default(3000),
   HOST: host.default('127.0.0.1'),
   DATA_DIR: z.string().default('./data'),
@@ -193,4 +165,6 @@ export const schema = z.object({
     )
     .default('info'),
   SEED: z.enum(['true', 'false'], 'must be true or false').optional(),
-} satisfies Record<Variable, z.ZodType>);
+};
+
+export const schema = z.object(variables);
