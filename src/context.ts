@@ -23,7 +23,7 @@ import { createVault } from './people/vault.ts';
 import { readOrMake } from './whole-file.ts';
 
 /** How many visitors' letters one statement carries at most. */
-const atOnce = 32;
+export const visitorsAtOnce = 32;
 
 /** What requests and jobs need, passed to them explicitly. */
 export type Context = Awaited<ReturnType<typeof createContext>>;
@@ -80,8 +80,8 @@ export async function createContext(config: Config, log: Logger, localeFolder?: 
       hint: createHint(database),
       takenBack,
       /** Stores letters and, once their address is confirmed, makes them ready; many visitors at a time. */
-      writeLetters: gather((all: Written[]) => writeLetters(database, vault, all), atOnce),
-      confirmLetters: gather((tokens: string[]) => confirmLetters(database, vault, tokens), atOnce),
+      writeLetters: gather((all: Written[]) => writeLetters(database, vault, all), visitorsAtOnce),
+      confirmLetters: gather((tokens: string[]) => confirmLetters(database, vault, tokens), visitorsAtOnce),
       /** Where people reach the pages; the web role corrects it once it knows its port. */
       site: { url: config.publicUrl ?? `http://${config.host}:${config.port}` },
       /** Resolves when a part that should run has ended by itself. */

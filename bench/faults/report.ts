@@ -25,7 +25,7 @@ export type Run = {
 };
 
 /** What a kill may leave unknown: the letters that a worker has in the air (workers/send-bundle.ts). */
-export const mostUnknownPerKill = 10;
+const mostUnknownPerKill = 10;
 
 /** Why the run is not what it should be; empty: all is well. */
 export function misses({ verdict, mostInTheAir, surprises }: Run): string[] {

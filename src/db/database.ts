@@ -24,7 +24,7 @@ export type Database = Queryable & {
    * with minutes instead of seconds. Nothing that is asked for every visitor or every letter belongs here.
    */
   atLeisure<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>;
-  /** The pool itself, for what must own a connection: migrations and BullMQ's backend. */
+  /** The pool itself, for the bench and for tests, which look behind it. */
   readonly pool: pg.Pool;
   close(): Promise<void>;
 };

@@ -35,7 +35,7 @@ export async function ownerOfServer(): Promise<Owner> {
 }
 
 /** The first of `names` that `/etc/passwd` (passwd(5): name:password:UID:GID:…) knows. */
-export function findUser(passwd: string, names: string[]): Owner | undefined {
+function findUser(passwd: string, names: string[]): Owner | undefined {
   const users = passwd.split('\n').map((line) => line.split(':'));
   for (const name of names) {
     const fields = users.find((user) => user[0] === name);

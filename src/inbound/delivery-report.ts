@@ -81,6 +81,6 @@ function hostOf(fields: Fields, name: string): string | undefined {
 }
 
 /** A Message-ID without its angle brackets. */
-export function bareId(value: string | undefined): string | undefined {
+function bareId(value: string | undefined): string | undefined {
   return /<\s*([^<>\s]+)\s*>/.exec(value ?? '')?.[1];
 }

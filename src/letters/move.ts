@@ -10,8 +10,8 @@ const noEvidence: Evidence = { code: 'null', host: 'null', response: 'null' };
  * event of each in the same statement. Every change of a letter's state in this program is made of these; a
  * test reads the sources for others.
  *
- * `chosen` is a query that returns the ids of the letters (column `id`). After it, `<move>d` holds a row per
- * letter that really moved, with the columns of `returning`.
+ * `chosen` is a query that returns the ids of the letters (column `id`). After it, `name` holds a row per letter
+ * that really moved, with the columns of `returning`.
  *
  * @param name what the moved rows are called in the rest of the statement
  * @param set further assignments, e.g. `due_at = now()`

@@ -110,11 +110,11 @@ export async function addDraft(
   return added ? { kind: 'drafted', ...added } : { kind: 'full' };
 }
 
-const rewrite = statement<{ handle: string }>(`
-  update reply set content = $2, state_at = now() where id = $1 and state = 'draft' returning handle`);
+const rewrite = statement(
+  "update reply set content = $2, state_at = now() where id = $1 and state = 'draft'",
+);
 
-export const rewriteDraft = async (db: Queryable, id: string, content: Buffer) =>
-  (await db.row(rewrite, [id, content])) !== undefined;
+export const rewriteDraft = (db: Queryable, id: string, content: Buffer) => db.rows(rewrite, [id, content]);
 
 const leftToday = statement<{ n: number }>(`
   select count(*)::int as n from reply

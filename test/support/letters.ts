@@ -247,7 +247,7 @@ export function messageIdOf({ raw }: Pick<Caught, 'raw'>): string {
 }
 
 /** How often each letter was handed over to the mail server in full, by Message-ID. */
-export function timesHandedOver(smtp: TestSmtp): Map<string, number> {
+function timesHandedOver(smtp: TestSmtp): Map<string, number> {
   const times = new Map<string, number>();
   for (const message of lettersAmong(smtp.handedOver)) {
     times.set(messageIdOf(message), (times.get(messageIdOf(message)) ?? 0) + 1);

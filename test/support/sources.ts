@@ -32,7 +32,7 @@ export function readText(path: string): string {
   return readFileSync(join(projectRoot, path), 'utf8');
 }
 
-export function readSource(path: string): Source {
+function readSource(path: string): Source {
   const text = readText(path);
   const all = importsOf(withoutComments(text));
   const ours = all.filter(({ name }) => name.startsWith('.'));

@@ -12,9 +12,6 @@ import { countryCodes, everyBrand, type Field, type Problem, type Typed } from '
 import type { Locale } from '../../locale/locale.ts';
 import { identities } from '../../people/advocate.ts';
 
-/** Everything the form's template shows: the questions in their order, what was typed, what is to be mended. */
-export type LetterForm = ReturnType<typeof letterForm>;
-
 type Parts = {
   locale: Locale;
   campaign: Campaign;
@@ -34,6 +31,7 @@ const anchors: Partial<Record<Field, string>> = {
   submission: 'send',
 };
 
+/** Everything the form's template shows: the questions in their order, what was typed, what is to be mended. */
 export function letterForm({
   locale,
   campaign,

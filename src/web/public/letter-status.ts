@@ -88,7 +88,7 @@ function isServers(state: LetterState, last: LetterEvent | undefined): boolean {
 }
 
 /** The name of a letter's sentence: its state, or what is better known than that. */
-function standingOf({ state, holdup, events }: ReceiptLetter): LetterState | 'duplicate' | 'doubted' {
+function sentenceNameOf({ state, holdup, events }: ReceiptLetter): LetterState | 'duplicate' | 'doubted' {
   if (events.some(({ type }) => type === 'duplicate_found')) return 'duplicate';
   if (
     state === 'unknown' &&
@@ -99,7 +99,7 @@ function standingOf({ state, holdup, events }: ReceiptLetter): LetterState | 'du
 }
 
 function sentence(letter: ReceiptLetter, last: LetterEvent | undefined, locale: Locale): string {
-  return locale.text(`receipt.state.${standingOf(letter)}`, {
+  return locale.text(`receipt.state.${sentenceNameOf(letter)}`, {
     host: last?.host ?? '',
     from: last?.host ? 'server' : 'nobody',
     at: last ? locale.moment(last.at) : '',
