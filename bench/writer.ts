@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { brandsOf, findCampaign } from '../src/campaigns/campaign-store.ts';
 import { openWordings } from '../src/campaigns/wordings.ts';
 import { readMasterKeys } from '../src/config.ts';
+import { visitorsAtOnce } from '../src/context.ts';
 import { openDatabase } from '../src/db/database.ts';
 import { gather } from '../src/db/gather.ts';
 import { createHint } from '../src/db/hint.ts';
@@ -25,8 +26,8 @@ const database = openDatabase(process.env.DATABASE_URL as string, 4);
 const vault = createVault(readMasterKeys(process.env.APP_KEY as string) ?? []);
 const hint = createHint(database);
 // as createContext does it
-const writeOne = gather((all: Written[]) => writeLetters(database, vault, all), 32);
-const confirmOne = gather((tokens: string[]) => confirmLetters(database, vault, tokens), 32);
+const writeOne = gather((all: Written[]) => writeLetters(database, vault, all), visitorsAtOnce);
+const confirmOne = gather((tokens: string[]) => confirmLetters(database, vault, tokens), visitorsAtOnce);
 const campaign = await findCampaign(database, 'bench', mailDomain);
 if (!campaign) throw new Error('the bench campaign is missing');
 const brands = await brandsOf(database, campaign.id);

@@ -4,6 +4,7 @@ import { brandsOf, findCampaign } from '../../src/campaigns/campaign-store.ts';
 import { fingerprintKeyPlace } from '../../src/campaigns/fingerprint.ts';
 import { seedFirstCampaign } from '../../src/campaigns/seed.ts';
 import { openWordings } from '../../src/campaigns/wordings.ts';
+import { visitorsAtOnce } from '../../src/context.ts';
 import { type Database, openDatabase } from '../../src/db/database.ts';
 import { gather } from '../../src/db/gather.ts';
 import { createHint } from '../../src/db/hint.ts';
@@ -66,9 +67,8 @@ const addressOf = (n: number) => `advocate-${n}@mail.example`;
 export type Crowd = {
   /** The Message-IDs of the letters that were promised to somebody. */
   promised: Set<string>;
-  /** How often an outage made somebody try again, and how many letters were taken back. */
+  /** How often an outage made somebody try again. */
   tries: number;
-  cancelled: number;
   done: Promise<void>;
 };
 
@@ -85,9 +85,9 @@ export function startWriting({ url, vault, letters, seed, mayWrite }: Options): 
   const hint = createHint(database);
   const takenBack = { note: async () => {}, raise: async () => {} }; // no backup is restored here
   // as createContext does it
-  const write = gather((all: Written[]) => writeLetters(database, vault, all), 32);
-  const confirm = gather((tokens: string[]) => confirmLetters(database, vault, tokens), 32);
-  const crowd: Crowd = { promised: new Set(), tries: 0, cancelled: 0, done: Promise.resolve() };
+  const write = gather((all: Written[]) => writeLetters(database, vault, all), visitorsAtOnce);
+  const confirm = gather((tokens: string[]) => confirmLetters(database, vault, tokens), visitorsAtOnce);
+  const crowd: Crowd = { promised: new Set(), tries: 0, done: Promise.resolve() };
   let left = letters;
   let next = 0;
 
@@ -136,8 +136,7 @@ export function startWriting({ url, vault, letters, seed, mayWrite }: Options): 
       if (!regrets) continue;
       await pause(numberOf(seed, `regret ${n}`) * 300);
       const handle = handleOf(ids[0] as string);
-      crowd.cancelled +=
-        (await insist(() => cancelLetters({ database, vault, takenBack }, tokens.receipt, handle))) ?? 0;
+      await insist(() => cancelLetters({ database, vault, takenBack }, tokens.receipt, handle));
     }
   }
   crowd.done = load(database).then(async (campaign) => {
