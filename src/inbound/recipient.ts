@@ -6,6 +6,7 @@ import {
   readReplyReturnPath,
   readReturnPath,
 } from '../letters/alias.ts';
+import { asciiDomain } from '../people/address.ts';
 import type { Vault } from '../people/vault.ts';
 import { mostLookedAt, readHeader } from './fields.ts';
 import type { Facts } from './rule.ts';
@@ -50,9 +51,9 @@ export const hasHandle = (handle = '$1') =>
 const isOurs = statement<{ ours: boolean }>(`
   select $1 = $2 or exists (select from campaign where mail_domain = $1) as ours`);
 
-/** Whether mail goes out in the name of this domain. */
+/** Whether mail goes out in the name of this domain. smtp-server and mailparser write it in its own script (IDNA). */
 export async function isOurDomain(db: Queryable, domain: string, mailDomain: string): Promise<boolean> {
-  return (await db.row(isOurs, [domain.toLowerCase(), mailDomain]))?.ours ?? false;
+  return (await db.row(isOurs, [asciiDomain(domain), mailDomain]))?.ours ?? false;
 }
 
 const isThere = statement(`select 1 as one from letter where ${hasHandle()}`);

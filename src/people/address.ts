@@ -9,9 +9,7 @@ export function readAddress(typed: string): string | undefined {
   const text = typed.trim();
   const at = text.lastIndexOf('@');
   const local = text.slice(0, at);
-  const host = text.slice(at + 1);
-  // what ends or escapes a host name in a URL would be dropped in silence
-  const domain = at > 0 && !/[\s%/?#\\]/.test(host) ? domainToASCII(host).toLowerCase() : '';
+  const domain = at > 0 ? asciiDomain(text.slice(at + 1)) : '';
   if (
     !/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/.test(local) ||
     local.length > 64
@@ -21,6 +19,12 @@ export function readAddress(typed: string): string | undefined {
   if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(domain))
     return undefined;
   return local.length + domain.length + 1 <= 254 ? `${local}@${domain}` : undefined;
+}
+
+/** A domain in lower-case ASCII (IDNA), as it stands in DNS; empty when it can be none. */
+export function asciiDomain(host: string): string {
+  // what ends or escapes a host name in a URL would be dropped in silence
+  return /[\s%/?#\\]/.test(host) ? '' : domainToASCII(host).toLowerCase();
 }
 
 /**

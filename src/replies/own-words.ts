@@ -69,7 +69,7 @@ function withoutAttribution(lines: readonly string[]): readonly string[] {
 export function maskSecrets(text: string, { address, tokens, domain }: Secrets): string {
   const patterns = [
     mailboxPattern(address),
-    new RegExp(`[abfr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}${at}${escapeForRegExp(domain)}`, 'giu'),
+    new RegExp(`[abfr]\\.[0-9a-f]{20}[0-9a-z.]{0,40}${at}(?:${spellings(domain)})`, 'giu'),
     ...tokens.map((token) => new RegExp(`[^\\s<>"]{0,200}${escapeForRegExp(token)}[^\\s<>"]{0,100}`, 'gu')),
   ];
   return patterns
@@ -83,9 +83,11 @@ const at = '(?:@|%40|=40)';
 function mailboxPattern(address: string): RegExp {
   const [local = '', host = ''] = sameMailbox(address).split('@');
   const name = [...local.replaceAll('.', '')].map(escapeForRegExp).join('\\.?');
-  const hosts = [host, domainToUnicode(host)].map(escapeForRegExp).join('|');
-  return new RegExp(`${name}\\.?(?:(?:\\+|%2B)[^\\s@<>%]{0,64})?${at}(?:${hosts})`, 'giu');
+  return new RegExp(`${name}\\.?(?:(?:\\+|%2B)[^\\s@<>%]{0,64})?${at}(?:${spellings(host)})`, 'giu');
 }
+
+/** In ASCII, and in its own script (IDNA). */
+const spellings = (host: string) => [host, domainToUnicode(host)].map(escapeForRegExp).join('|');
 
 function escapeForRegExp(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\/]/g, '\\$&');

@@ -190,6 +190,10 @@ describe('what the brand must not see', () => {
     const mine = { ...secrets, address: 'dara@xn--bcher-kva.example' };
     for (const written of ['dara@bücher.example', 'Dara@BÜCHER.example', 'dara@xn--bcher-kva.example'])
       expect(maskSecrets(`Write to ${written}.`, mine)).toBe('Write to […].');
+    const alias = 'a.0123456789abcdef0123.0123456789abcdef0123';
+    const ours = { ...secrets, domain: 'xn--bcher-kva.example' };
+    for (const written of [`${alias}@bücher.example`, `${alias}@xn--bcher-kva.example`])
+      expect(maskSecrets(`Write to ${written}.`, ours)).toBe('Write to […].');
   });
 
   it('is nothing else', () => {
