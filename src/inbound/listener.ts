@@ -27,6 +27,8 @@ export async function startInbound(
     maxClients: limits.connections,
     maxRecipients: limits.recipients,
     maxCommandLength: 4096,
+    // senders have addresses that no RFC allows, such as two dots in a row; of ours, findRecipient knows how they look
+    lenientAddressParsing: true,
     socketTimeout: limits.silence,
     closeTimeout: 5000,
     disableReverseLookup: true,

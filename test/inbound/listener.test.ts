@@ -102,6 +102,18 @@ describe('the listener', () => {
     expect(written.at(-1)).toMatch(/^550 5\.1\.1 /);
   });
 
+  it.each([
+    'dara..sok.@brand.example', // as Japanese mobile mailboxes are
+    'bounce@mailer_1.brand.example',
+    'somebody@[192.0.2.1]',
+    '"human.rights"@brand.example',
+  ])('takes mail from %s: what the sender’s address looks like is no reason to lose it', async (from) => {
+    const raw = `Message-ID: <${crypto.randomUUID()}@brand.example>\nFrom: a@brand.example\n\nHello\n`;
+    const answers = await bring(instance.inboundPort, { to: letter.replyTo, from, raw });
+    expect(answers.at(-1)).toMatch(/^250 2\.6\.0 /);
+    expect((await letter.timeline()).at(-1)?.type).toBe('replied');
+  });
+
   it('takes mail for the domain of a campaign, as soon as the campaign has it', async () => {
     const to = 'postmaster@voices.example';
     const raw = 'Message-ID: <voices@brand.example>\nFrom: a@brand.example\n\nHello\n';
