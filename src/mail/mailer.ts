@@ -112,10 +112,12 @@ export function createMailer({
       return deliver(envelope, bytes, [...refusedBy, relay], sent?.outcome ?? last);
     }
     const { outcome, broke, kept } = sent;
-    if (outcome.kind !== 'try again' || broke === undefined || (broke === 'cut' && !kept)) return outcome;
+    if (outcome.kind !== 'try again') return outcome;
     // nothing was handed over: one that says nothing is as one that does not let us in
     if (broke === 'silence') return deliver(envelope, bytes, [...refusedBy, relay], outcome);
-    return deliver(envelope, bytes, refusedBy, last);
+    // some close a connection after so many messages, and say so to the next MAIL (seen from Exim)
+    const isOver = broke === 'cut' || (outcome.code === 421 && outcome.stage === 'mail');
+    return kept && isOver ? deliver(envelope, bytes, refusedBy, last) : outcome;
   }
 
   return {

@@ -46,6 +46,29 @@ describe.each([true, false])('the mailer (server with PIPELINING: %s)', (pipelin
     expect(smtp.connections).toBe(2);
   });
 
+  it('sends a letter at once when the server closes a connection after so many of them', async () => {
+    await mailer.send(envelope, message);
+    smtp.script((moment, { count }) =>
+      moment === 'mail' && count === 0
+        ? { reply: '421 too many messages in this connection', hangUp: true }
+        : undefined,
+    );
+    expect((await mailer.send(envelope, message)).kind).toBe('accepted');
+    expect(smtp.connections).toBe(2);
+  });
+
+  it('lets a 421 stand that a fresh connection gets: it is no matter of the connection', async () => {
+    smtp.script((moment) =>
+      moment === 'mail' ? { reply: '421 4.7.0 too much mail', hangUp: true } : undefined,
+    );
+    expect(await mailer.send(envelope, message)).toMatchObject({
+      kind: 'try again',
+      code: 421,
+      stage: 'mail',
+    });
+    expect(smtp.connections).toBe(1);
+  });
+
   it('does not send twice what a stale connection may have taken', async () => {
     await mailer.send(envelope, message);
     smtp.script((moment, { count }) => (moment === 'dot' && count === 0 ? { cut: 'rst' } : undefined));
