@@ -106,7 +106,7 @@ function encodeAttachment({ name, type, bytes }: Attachment): Body {
   // RFC 2231 where ASCII does not suffice
   const fileName = libmime
     .buildHeaderParam('filename', name, 50)
-    .map(({ key, value }) => `${key}=${/^[\w.%'-]+$/.test(value) ? value : JSON.stringify(value)}`);
+    .map(({ key, value }) => `${key}=${isToken(key, value) ? value : JSON.stringify(value)}`);
   return {
     head: [
       `Content-Type: ${type}`,
@@ -116,6 +116,9 @@ function encodeAttachment({ name, type, bytes }: Attachment): Body {
     encoded: bytes.toString('base64').replace(/.{76}/g, '$&\r\n'),
   };
 }
+
+/** What is encoded is a token as it is, and nobody decodes it within quotes (RFC 2231 section 7). */
+const isToken = (key: string, value: string) => key.endsWith('*') || /^[\w.%'-]+$/.test(value);
 
 function fold(line: string): string {
   return `${line.length <= 76 ? line : libmime.foldLines(line, 76)}\r\n`;

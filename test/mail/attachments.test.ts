@@ -44,6 +44,20 @@ describe('a message with attachments', () => {
     );
   }, 60_000);
 
+  it('encodes a name so that no quotes stand around what is encoded (RFC 2231 section 7)', async () => {
+    const name = 'សេចក្តីថ្លែងការណ៍~1 (ចុងក្រោយ)!.pdf';
+    const bytes = encodeMessage({
+      ...base,
+      attachments: [{ name, type: 'application/pdf', bytes: Buffer.of(1) }],
+    });
+    const parameters = [...bytes.toString('latin1').matchAll(/filename\S*?\*=(\S+?);?\s/g)].map(
+      ([, value]) => value,
+    );
+    expect(parameters.length).toBeGreaterThan(1);
+    for (const value of parameters) expect(value).toMatch(/^(utf-8'')?[\w.%!~-]+$/);
+    expect((await simpleParser(bytes)).attachments[0]?.filename).toBe(name);
+  });
+
   it.each([
     ['a type', { type: 'text/plain\r\nX: y', name: 'a' }],
     ['a name', { type: 'text/plain', name: 'a\r\nX: y' }],
