@@ -1,4 +1,4 @@
-import { deceptive } from '../people/deceptive.ts';
+import { hides } from '../people/deceptive.ts';
 
 export const limits = { name: 80, description: 80, ownWords: 1500 } as const;
 
@@ -9,7 +9,7 @@ type Report = (message: string, values?: Record<string, string | number>) => und
 
 /** A name or a description: one line that will stand in From and in the text. */
 export function checkLine(typed: string, limit: number, report: Report): string | undefined {
-  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || hides(typed)) {
+  if (/[\r\n\t\u2028\u2029]/.test(typed.trim()) || misleads(typed)) {
     return report('characters');
   }
   const text = typed.normalize('NFC').replace(/\s+/g, ' ').trim();
@@ -27,7 +27,7 @@ export function withoutStop(typed: string): string {
 
 /** Own words: paragraphs, without what would lead back to a person or turn the letter into an advertisement. */
 export function checkWords(typed: string, report: Report): string | undefined {
-  if (hides(typed)) return report('characters');
+  if (misleads(typed)) return report('characters');
   const lines = typed.normalize('NFC').split(/\r\n?|[\n\u2028\u2029]/);
   const text = lines
     .map((line) => line.trimEnd())
@@ -56,9 +56,8 @@ function plain(text: string): string {
   return text.normalize('NFKC');
 }
 
-/** Whether a reader would see something else than what is there. */
-function hides(typed: string): boolean {
-  return deceptive.test(typed) || !typed.isWellFormed() || tags.test(typed.replace(flags, ''));
+function misleads(typed: string): boolean {
+  return hides(typed) || tags.test(typed.replace(flags, ''));
 }
 
 /** A second, invisible ASCII. Emoji of regional flags are spelled with it (UTS #51, ED-14a), and nothing else is. */

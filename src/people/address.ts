@@ -1,5 +1,7 @@
 import { domainToASCII } from 'node:url';
 
+const longest = 254;
+
 /**
  * An e-mail address as it is written to: trimmed, its domain in lower-case ASCII (IDNA). Undefined when mail
  * cannot be sent there: quoted local parts, address literals and non-ASCII mailboxes (RFC 6531) are not
@@ -18,13 +20,14 @@ export function readAddress(typed: string): string | undefined {
   }
   if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])$/.test(domain))
     return undefined;
-  return local.length + domain.length + 1 <= 254 ? `${local}@${domain}` : undefined;
+  return local.length + domain.length + 1 <= longest ? `${local}@${domain}` : undefined;
 }
 
 /** A domain in lower-case ASCII (IDNA), as it stands in DNS; empty when it can be none. */
 export function asciiDomain(host: string): string {
-  // what ends or escapes a host name in a URL would be dropped in silence
-  return /[\s%/?#\\]/.test(host) ? '' : domainToASCII(host).toLowerCase();
+  // what ends or escapes a host name in a URL would be dropped in silence; to write a long one in ASCII takes seconds
+  const isHost = host.length <= longest && !/[\s%/?#\\]/.test(host);
+  return isHost ? domainToASCII(host).toLowerCase() : '';
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type Database, statement } from '../db/database.ts';
-import { deceptive } from '../people/deceptive.ts';
+import { hides } from '../people/deceptive.ts';
 import { mintHandle } from '../people/token.ts';
 import { keyedHash, type Vault } from '../people/vault.ts';
 import { secretsOf } from './compose-answer.ts';
@@ -124,7 +124,7 @@ function check(
   answered: Answered,
   typed: string,
 ): { kind: 'right'; text: string } | { kind: 'wrong'; wrong: Wrong } {
-  if (deceptive.test(typed) || !typed.isWellFormed()) return { kind: 'wrong', wrong: 'characters' };
+  if (hides(typed)) return { kind: 'wrong', wrong: 'characters' };
   const text = plainText(typed.normalize('NFC'));
   if (text === '') return { kind: 'wrong', wrong: 'missing' };
   if (text.length > caps.answer) return { kind: 'wrong', wrong: 'long' };

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { looseMailbox, maskAddress, readAddress, sameMailbox } from '../../src/people/address.ts';
@@ -80,6 +81,13 @@ describe('an e-mail address', () => {
     expect(longest).toHaveLength(254);
     expect(readAddress(longest)).toBe(longest);
     expect(readAddress(`a${longest}`)).toBeUndefined();
+  });
+
+  it('is judged at once however long it is: to write a host in ASCII takes time that grows with the square', () => {
+    const signs = Array.from({ length: 20_000 }, (_, n) => String.fromCodePoint(0x4e00 + n)).join('');
+    const typed = `sok@${signs.repeat(10)}.example`;
+    const read = runInNewContext('read()', { read: () => readAddress(typed) }, { timeout: 10_000 });
+    expect(read).toBeUndefined();
   });
 
   it('is one that an SMTP command and a header can carry, whatever was typed', () => {

@@ -139,6 +139,7 @@ describe('an answer that an advocate writes on the private page', () => {
     ['nothing', ' \n ', 'Write something first.'],
     ['too much', `\n  ${'x'.repeat(caps.answer + 1)}\n`, 'This is too long'],
     ['what turns the direction of reading', 'see \u202e this', 'could mislead'],
+    ['marks piled up on one letter', `a${'\u0301'.repeat(31)}`, 'could mislead'],
   ])('that says %s is given back with what was typed', async (_what, text, words) => {
     const one = await answered();
     const { status, page } = await write(one, text);
