@@ -40,13 +40,27 @@ export function sameMailbox(address: string): string {
 }
 
 /**
- * The mailbox that an address may mean at a mail service which overlooks dots, hyphens or underscores, as some large ones
- * do: for the cap on mails that nobody asked for. Two people who are taken for one there lose nothing but a mail that they
- * can have tomorrow; a mailbox with a hundred spellings would get two mails a day for each.
+ * Signs that large mail services overlook in the name of a mailbox, of which nobody else can have another spelling
+ * (https://support.google.com/mail/answer/7436150, https://proton.me/support/change-username).
  */
-export function looseMailbox(address: string): string {
+const overlooked = new Map([
+  ['gmail.com', /\./g],
+  ['googlemail.com', /\./g],
+  ['proton.me', /[._-]/g],
+  ['protonmail.com', /[._-]/g],
+  ['protonmail.ch', /[._-]/g],
+  ['pm.me', /[._-]/g],
+]);
+
+/**
+ * The mailbox that an address means at its mail service: for the cap on mails that nobody asked for, since one with a
+ * hundred spellings would get two mails a day for each. Elsewhere the spellings may be two people, and a cap that they
+ * shared would tell each of them whether the other one writes.
+ */
+export function looseMailbox(address: string, services: ReadonlyMap<string, RegExp> = overlooked): string {
   const [local = '', domain = ''] = sameMailbox(address).split('@');
-  return `${local.replace(/(?<=.)[._-]/g, '')}@${domain}`;
+  const signs = services.get(domain);
+  return signs ? `${local.replace(signs, '')}@${domain}` : `${local}@${domain}`;
 }
 
 /** Enough of an address for its owner to notice a typing error, too little for anyone else. */

@@ -128,21 +128,29 @@ describe('the mailbox behind an address', () => {
   });
 });
 
-describe('the mailbox that mail services which overlook signs may mean', () => {
+describe('the mailbox that an address means where signs are overlooked', () => {
+  const services = new Map([
+    ['dots.example', /\./g],
+    ['signs.example', /[._-]/g],
+  ]);
+
   it.each([
-    ['sok.chan@mail.example', 'sokchan@mail.example'],
-    ['s.o.k@mail.example', 'sok@mail.example'],
-    ['sok-chan@mail.example', 'Sok_Chan+news@mail.example'],
+    ['sok.chan@dots.example', 'sokchan@dots.example'],
+    ['s.o.k@signs.example', 'sok@signs.example'],
+    ['sok-chan@signs.example', 'Sok_Chan+news@signs.example'],
+    ['sok.chan@mail.example', 'Sok.Chan+news@mail.example'],
   ])('is the same for %s and %s', (one, other) => {
-    expect(looseMailbox(one)).toBe(looseMailbox(other));
+    expect(looseMailbox(one, services)).toBe(looseMailbox(other, services));
   });
 
   it.each([
-    ['sok@mail.example', 'sokh@mail.example'],
-    ['sok@a-b.example', 'sok@ab.example'],
-    ['-@mail.example', '_@mail.example'],
+    ['sok@signs.example', 'sokh@signs.example'],
+    ['sok@signs.example', 'sok@dots.example'],
+    ['sok-chan@dots.example', 'sokchan@dots.example'],
+    ['sok.chan@mail.example', 'sokchan@mail.example'],
+    ['sok_chan@mail.example', 'sok-chan@mail.example'],
   ])('is not the same for %s and %s', (one, other) => {
-    expect(looseMailbox(one)).not.toBe(looseMailbox(other));
+    expect(looseMailbox(one, services)).not.toBe(looseMailbox(other, services));
   });
 });
 

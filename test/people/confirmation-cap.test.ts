@@ -60,7 +60,7 @@ describe('confirmation mails to one mailbox', () => {
       'flood@mail.example',
       'FLOOD@mail.example',
       'flood+1@mail.example',
-      'f.l.oo.d@mail.example',
+      'Flood+2@mail.example',
     ];
     const all = Array.from({ length: 20 }, (_, n) => n);
     const tokens = await Promise.all(
@@ -125,6 +125,14 @@ describe('confirmation mails to one mailbox', () => {
     await write('two@mail.example');
     await write('one@post.example');
     expect(await notices()).toBe(4);
+  });
+
+  it('tell nobody whether somebody wrote who has nearly the same address', async () => {
+    for (const address of ['sok.chan@mail.example', 'sok_chan@mail.example', 'sok-chan@mail.example'])
+      await write(address);
+    await write('sokchan@mail.example');
+    await write('sokchan@mail.example');
+    expect(await notices()).toBe(5);
   });
 
   it('leave the letters stored when there is no mail any more, to be asked for tomorrow', async () => {
