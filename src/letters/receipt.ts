@@ -2,8 +2,8 @@ import type { Campaign } from '../campaigns/campaign.ts';
 import { findCampaignById } from '../campaigns/campaign-store.ts';
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Queryable, statement } from '../db/database.ts';
-import { openAddress, openSaid, type Sealed } from '../people/advocate.ts';
-import { hashToken } from '../people/token.ts';
+import { openAddress, openSaid, openTokens, type Sealed } from '../people/advocate.ts';
+import { hashToken, numberOf } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
 import { type ComposedLetter, composeLetter } from './compose.ts';
@@ -51,7 +51,9 @@ const advocateColumns =
   'id::text, campaign_id, confirmed_at, submission, data_key, key_version, address, said';
 
 const byReceipt = statement<AdvocateRow>(`select ${advocateColumns} from advocate where receipt_hash = $1`);
-const byWaiting = statement<AdvocateRow>(`select ${advocateColumns} from advocate where waiting_hash = $1`);
+const byWaiting = statement<AdvocateRow & { tokens: Buffer }>(
+  `select ${advocateColumns}, tokens from advocate where waiting_hash = $1`,
+);
 
 type LetterRow = HoldupRow & {
   id: string;
@@ -136,6 +138,8 @@ export async function readCopy(
 /** What the page between sending the form and opening the mailbox knows. */
 export type Waiting = {
   address: string;
+  /** It stands in the mail as well, see `numberOf`. */
+  number: string;
   brands: string[];
   confirmed: boolean;
 };
@@ -147,6 +151,7 @@ export async function readWaiting(db: Queryable, vault: Vault, token: string): P
   const letters = await db.rows(lettersOf, [advocate.id]);
   return {
     address: openAddress(vault, advocate),
+    number: numberOf(openTokens(vault, advocate).confirm),
     brands: letters.map(({ brand }) => brand),
     confirmed: advocate.confirmed_at !== null,
   };

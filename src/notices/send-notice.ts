@@ -8,7 +8,7 @@ import { encodeMessage } from '../mail/message.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
 import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
-import { mintToken } from '../people/token.ts';
+import { mintToken, numberOf } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { mostUnclear } from './notice-queue.ts';
 import { renderNotice } from './render.ts';
@@ -117,12 +117,14 @@ async function deliver(
   const domain = notice.mail_domain ?? mailDomain;
   const address = openAddress(vault, notice);
   const from = `notices@${domain}`;
+  const { confirm } = openTokens(vault, notice);
   const message = encodeMessage({
     from: { name: 'Outspoken', address: from },
     to: { name: '', address },
     subject: locale.text(subjects[notice.kind]),
     text: await renderNotice(notice.kind, locale, {
-      link: `${publicUrl}/confirm/${openTokens(vault, notice).confirm}`,
+      link: `${publicUrl}/confirm/${confirm}`,
+      number: numberOf(confirm),
     }),
     language: locale.language,
     messageId: `n.${mintToken().slice(0, 24)}@${domain}`,

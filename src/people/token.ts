@@ -11,6 +11,12 @@ export function hashToken(token: string): Buffer {
   return sha256(token);
 }
 
+/** By what a person knows the mail about their own letters from one about what somebody else wrote with their address. */
+export function numberOf(confirmToken: string): string {
+  const n = hashToken(`number ${confirmToken}`).readUInt32BE() % 10_000;
+  return String(n).padStart(4, '0');
+}
+
 /** Whether a piece of a URL can be a token at all. */
 export function looksLikeToken(text: string): boolean {
   return /^[A-Za-z0-9_-]{43}$/.test(text);

@@ -2,7 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { looseMailbox, maskAddress, readAddress, sameMailbox } from '../../src/people/address.ts';
-import { hashToken, looksLikeToken, mintToken } from '../../src/people/token.ts';
+import { hashToken, looksLikeToken, mintToken, numberOf } from '../../src/people/token.ts';
 
 const long = (length: number) => 'a'.repeat(length);
 /** A domain of exactly so many characters. */
@@ -177,6 +177,15 @@ describe('a token', () => {
       expect(looksLikeToken(token)).toBe(true);
       expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     }
+  });
+
+  it('is told from others by a number of four digits, always the same', () => {
+    const tokens = Array.from({ length: 2000 }, mintToken);
+    const numbers = tokens.map(numberOf);
+    for (const number of numbers) expect(number).toMatch(/^\d{4}$/);
+    expect(numbers.some((number) => number.startsWith('0'))).toBe(true);
+    expect(new Set(numbers).size).toBeGreaterThan(1500);
+    expect(tokens.map(numberOf)).toEqual(numbers);
   });
 
   it('is stored as a hash that does not lead back', () => {

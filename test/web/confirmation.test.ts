@@ -32,6 +32,32 @@ async function write(changes: Record<string, string | string[]> = {}) {
 const drafts = async () =>
   (await instance.query<{ n: number }>("select count(*)::int as n from letter where state = 'draft'"))[0]?.n;
 
+describe('letters that somebody else wrote with the same address', () => {
+  it('have a number of their own, in the mail and behind its link, which their writer’s page alone shows', async () => {
+    const email = 'watched@mail.example';
+    const numberIn = (words: string) => /\bnumber(?: is)? (\d{4})\b/.exec(words)?.[1];
+    const written = new Map<string, string | undefined>();
+    for (const [brand, called] of [
+      ['nike', 'Nike'],
+      ['hm', 'H&M'],
+    ] as const) {
+      const visitor = instance.visitor();
+      const page = await visitor.get(await writeLetters(visitor, { email, brand: [brand] }));
+      written.set(called, numberIn(wordsOf(page)));
+    }
+    const link = await confirmationLink(instance, email, 2);
+    const mails = (await mailFor(instance, email)).map(({ text = '' }) => text);
+    expect(mails.some((text) => text.includes(link))).toBe(true);
+    for (const text of mails) {
+      const page = wordsOf(await instance.visitor().get(/\/confirm\/[\w-]{43}/.exec(text)?.[0] ?? ''));
+      const [called] = [...written.keys()].filter((brand) => page.includes(` ${brand} `));
+      expect([called, numberIn(text)]).toEqual([called, written.get(called ?? '')]);
+      expect(numberIn(text)).toMatch(/^\d{4}$/);
+      expect(numberIn(page)).toBe(numberIn(text));
+    }
+  });
+});
+
 describe('the link in the mail', () => {
   it('shows what will be sent, and confirms nothing however often it is opened', async () => {
     const { link } = await write();

@@ -9,6 +9,7 @@ import { draftDays } from '../../letters/retention.ts';
 import { askAgain } from '../../notices/ask-again.ts';
 import { maskAddress } from '../../people/address.ts';
 import { noticesPerDay } from '../../people/confirmation-cap.ts';
+import { numberOf } from '../../people/token.ts';
 import type { Pages } from '../page.ts';
 import { Refusal } from '../refusal.ts';
 
@@ -20,6 +21,7 @@ export function showWaiting({ database, vault }: Context, pages: Pages): Request
     pages.send(request, response, 'waiting', {
       action: request.path,
       address: maskAddress(waiting.address),
+      number: waiting.number,
       brands: waiting.brands,
       count: waiting.brands.length,
       confirmed: waiting.confirmed,
@@ -45,7 +47,8 @@ export function sendMailAgain({ database, vault, hint }: Context): RequestHandle
 export function showConfirmation(context: Context, pages: Pages): RequestHandler {
   const { database, vault } = context;
   return async (request, response) => {
-    const found = await lookAtConfirmation(database, vault, String(request.params.token));
+    const token = String(request.params.token);
+    const found = await lookAtConfirmation(database, vault, token);
     switch (found.kind) {
       case 'confirmed':
         return response.redirect(303, `/r/${found.receipt}`);
@@ -62,6 +65,7 @@ export function showConfirmation(context: Context, pages: Pages): RequestHandler
           count: brands.length,
           already,
           named,
+          number: numberOf(token),
           days: draftDays,
         });
       }
