@@ -1,5 +1,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -196,6 +197,12 @@ describe('the mail catcher is for the person at this machine', () => {
     }
   });
 
+  it('and not for somebody who comes through an nginx that nobody told anything', async () => {
+    expect(await firstLine('GET /mail HTTP/1.1')).toContain(' 200 '); // it names this machine as the host, as its user does
+    expect(await firstLine('GET /mail HTTP/1.0')).toContain(' 404 ');
+    expect(await firstLine('GET /how HTTP/1.0')).toContain(' 200 ');
+  });
+
   it('and for nobody where the pages have an address for others, since a proxy can hide itself', async () => {
     const port = await freePort();
     const open = await startInstance({ settings: { port, publicUrl: 'https://pages.example' } });
@@ -223,6 +230,22 @@ describe('the mail catcher is for the person at this machine', () => {
     }
   });
 });
+
+/** The first line of the answer to a request in so many words, as nginx passes it on. */
+function firstLine(asked: string): Promise<string> {
+  const { hostname, port, host } = new URL(instance.url);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), hostname, () =>
+      socket.write(`${asked}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`),
+    );
+    let answer = '';
+    socket.on('data', (data) => {
+      answer += data;
+    });
+    socket.on('end', () => resolve(answer.split('\r\n')[0] ?? ''));
+    socket.on('error', reject);
+  });
+}
 
 /** An address of this machine that others can reach. */
 function outsideAddress(): string | undefined {

@@ -11,6 +11,12 @@ const perPage = 50;
 const ofProxies = /^(forwarded|via|x-forwarded-.*|x-real-ip)$/;
 
 /**
+ * nginx adds nothing unless it is told to, and says that it asks for this machine. Its older versions are known by what
+ * they speak (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_http_version), and browsers do not.
+ */
+const versionOfProxies = '1.0';
+
+/**
  * The mail catcher's pages open confirmation links, so they are for the person at this machine only: the
  * request must come from it, and name a loopback host, which a foreign page cannot make a browser do (DNS
  * rebinding). A proxy on this machine speaks for somebody else, and passes on what they say of the host.
@@ -18,7 +24,9 @@ const ofProxies = /^(forwarded|via|x-forwarded-.*|x-real-ip)$/;
 export function onlyHere(request: Request, _response: Response, next: NextFunction): void {
   const peer = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, ''); // IPv4 on a dual-stack socket
   const host = (request.get('host') ?? '').replace(/:\d*$/, ''); // not `hostname`: behind a proxy, anybody sets that
-  const passedOn = Object.keys(request.headers).some((name) => ofProxies.test(name));
+  const passedOn =
+    request.httpVersion === versionOfProxies ||
+    Object.keys(request.headers).some((name) => ofProxies.test(name));
   next(isLoopback(peer) && isLoopback(host) && !passedOn ? undefined : new Refusal(404, 'notFound'));
 }
 
