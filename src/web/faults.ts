@@ -74,11 +74,12 @@ export function lastResort({ log }: Pick<Context, 'log'>): ErrorRequestHandler {
 function refusalOf(error: unknown, method: string): { status: number; fault: Fault } {
   if (error instanceof Refusal) return error;
   if (error instanceof UsedUp) return { status: 409, fault: 'usedUp' };
-  if (isPassing(error)) return { status: 503, fault: 'away' };
-  const status = (error as { status?: unknown }).status; // of the body parser and the router (http-errors)
+  // of the body parser and the router (http-errors); a visitor who went away in mid-form looks like a lost connection
+  const status = (error as { status?: unknown }).status;
   if (status === 413) return { status, fault: 'tooLarge' };
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return { status, fault: method === 'POST' ? 'badRequest' : 'notFound' };
   }
+  if (isPassing(error)) return { status: 503, fault: 'away' };
   return { status: 500, fault: 'broken' };
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import express from 'express';
 import { createLog } from '../../src/log.ts';
@@ -9,6 +9,7 @@ import { type Cable, layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { formOn } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { startProgram, variablesFor } from '../support/program.ts';
 import { type Page, wordsOf } from '../support/visitor.ts';
 
 let database: Awaited<ReturnType<typeof cloneDatabase>>;
@@ -86,6 +87,29 @@ describe('a failure that not even its page can be made for', () => {
     } finally {
       server.close();
     }
+  });
+});
+
+describe('a form whose sender goes away in the middle of it', () => {
+  it('is no failure of ours, of which the log would tell', async () => {
+    const program = await startProgram(
+      { ...variablesFor(instance, 'smtp://127.0.0.1:9?tls=off'), LOG_LEVEL: 'info' },
+      { args: ['--role', 'web'] },
+    );
+    const { port } = JSON.parse(/.*the pages are up.*/.exec(program.err())?.[0] ?? '{}') as { port: number };
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `POST ${campaignPath}/letters HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nSec-Fetch-Site: same-origin\r\n` +
+        'Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\nwords=',
+    );
+    // its beginning has been read once somebody is answered who asked later
+    await once(socket, 'connect');
+    expect((await fetch(`http://127.0.0.1:${port}/how`)).status).toBe(200);
+    socket.destroy();
+    expect((await fetch(`http://127.0.0.1:${port}/how`)).status).toBe(200);
+    expect(await program.stop()).toBe(0);
+    expect(program.err()).toContain('the pages are down');
+    expect(program.err()).not.toContain('a request failed');
   });
 });
 
