@@ -5,6 +5,7 @@ const news = document.getElementById('news');
 const live = document.querySelector('.live');
 const look = document.querySelector('.look');
 let shown = place.innerHTML.trim();
+let emptying;
 
 sayOwnTimes();
 if ('EventSource' in window) {
@@ -40,29 +41,44 @@ function show(letters) {
   shown = next.innerHTML.trim();
   const folds = new Map([...place.querySelectorAll('details')].map(({ id, open }) => [id, open]));
   const again = place.contains(document.activeElement) ? pathTo(document.activeElement) : [];
-  const before = new Set(endings());
-  place.replaceChildren(next.content);
+  const before = new Set(sentences());
+  place.textContent = '';
+  place.append(next.content);
   sayOwnTimes();
   for (const one of place.querySelectorAll('details')) {
     if (folds.has(one.id)) one.open = folds.get(one.id);
   }
   const found = again.map((path) => place.querySelector(path)).find((one) => one !== null);
   found?.focus({ preventScroll: true });
-  // a few sentences for those who hear the page: the letters themselves would be read out whole
-  const numbers = [...place.querySelectorAll('.progress-words, .progress-replies')].map(
-    (one) => one.textContent,
-  );
-  const sentences = [...numbers, ...endings().filter((ending) => !before.has(ending))];
-  news.replaceChildren(
-    ...sentences.map((sentence) => Object.assign(document.createElement('p'), { textContent: sentence })),
-  );
+  tell(sentences().filter((sentence) => !before.has(sentence)));
 }
 
-/** What the numbers at the top do not tell: which letters were not taken, or may not have been. */
-function endings() {
-  return [...place.querySelectorAll('.letter:is(.ended, .unknown)')].map(
-    (letter) => `${letter.querySelector('h2').textContent}: ${letter.querySelector('.sentence').textContent}`,
-  );
+/** For those who hear the page. What was said goes, since somebody who reads on would meet it as a part of the page. */
+function tell(said) {
+  if (said.length === 0) return;
+  clearTimeout(emptying);
+  news.textContent = '';
+  for (const sentence of said) {
+    news.append(Object.assign(document.createElement('p'), { textContent: sentence }));
+  }
+  emptying = setTimeout(() => {
+    news.textContent = '';
+  }, 5000);
+}
+
+/**
+ * The page in a few sentences, since the letters themselves would be read out whole: the numbers at the top, and what
+ * these do not tell: which letters were not taken, or may not have been.
+ */
+function sentences() {
+  const numbers = [...place.querySelectorAll('.progress-words, .progress-replies')];
+  const endings = [...place.querySelectorAll('.letter.ended, .letter.unknown')];
+  return [
+    ...numbers.map((one) => one.textContent),
+    ...endings.map(
+      (one) => `${one.querySelector('h2').textContent}: ${one.querySelector('.sentence').textContent}`,
+    ),
+  ];
 }
 
 /** How to find what has the focus after the letters were put in anew: itself, else its letter's steps. */

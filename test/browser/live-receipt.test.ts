@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { until, writeAndConfirm } from '../support/advocate.ts';
-import { openBrowser, openPage, type Watched } from '../support/browser.ts';
+import { forgetRecentYears, openBrowser, openPage, type Watched } from '../support/browser.ts';
+import { listen } from '../support/ears.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { describeWith } from '../support/needs.ts';
 import { makePseudoLocales } from '../support/pseudo-locale.ts';
@@ -115,11 +116,37 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
 
   it('tells those who hear it of a refusal, which the numbers do not', async () => {
     const { page, close } = await watch(await write());
+    const heard = await listen(page);
     await hold();
-    const news = page.locator('#news');
-    await until(async () => /Nike/.test((await news.textContent()) ?? ''), 'the refusal among the news');
-    expect(await news.locator('p').allTextContents()).toContain('Nike: Refused by mx.brand.example');
+    await until(async () => /^Nike: Refused by mx.brand.example$/m.test(heard.join('\n')), 'the refusal');
     await close();
+  });
+
+  it('says each of its news once: nobody who reads on meets them again, and the next are said, too', async () => {
+    const { page, close } = await watch(await write());
+    const heard = await listen(page);
+    const isSilent = async () => (await page.locator('#news').textContent()) === '';
+    await hold('nike');
+    await until(async () => heard.length > 0, 'news');
+    await until(isSilent, 'the news to be gone', 30_000);
+    await hold();
+    await until(async () => heard.length > 1, 'the next news');
+    await until(isSilent, 'the next news to be gone', 30_000);
+    expect(heard).toEqual(['1 of your 2 letters has been accepted', 'Nike: Refused by mx.brand.example']);
+    await close();
+  });
+
+  it('keeps up in a browser of a few years ago, as it says', async () => {
+    const watched = await openPage(browser);
+    await watched.page.addInitScript(forgetRecentYears);
+    await watched.page.goto(`${proxy.url}${await write()}`);
+    await saysLive(watched.page).waitFor();
+    await hold();
+    await watched.page
+      .locator('.progress-words', { hasText: '1 of your 2 letters has been accepted' })
+      .waitFor();
+    expect(watched.complaints).toEqual([]);
+    await watched.close();
   });
 
   it('leaves the focus on a button while another letter moves', async () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { confirmationLink, lettersOn } from '../support/advocate.ts';
+import { confirmationLink, lettersOn, until } from '../support/advocate.ts';
 import { desktop, openBrowser, openPage, phone } from '../support/browser.ts';
+import { listen } from '../support/ears.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { describeWith } from '../support/needs.ts';
 
@@ -62,9 +63,10 @@ describeWith('chromium', 'the main path in a browser', (program) => {
       ]);
       await page.getByText('Step by step').first().click();
       const opened = await page.locator('details').first().getAttribute('open');
+      const heard = await listen(page);
       await hold(instance, false);
       await page.locator('.progress-words', { hasText: accepted }).waitFor();
-      expect(await page.locator('#news').textContent()).toBe(accepted);
+      await until(async () => heard.at(-1) === accepted, 'the news');
       expect(await page.locator('details').first().getAttribute('open')).toBe(opened);
       expect(page.url()).toBe(receipt);
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { violations } from '../support/axe.ts';
 import { desktop, openBrowser, openPage, phone } from '../support/browser.ts';
+import { listen } from '../support/ears.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { describeWith } from '../support/needs.ts';
 import { correspond } from '../support/replies.ts';
@@ -33,6 +34,7 @@ describeWith('chromium', 'replies in a browser', (program) => {
       await page.goto(`${instance.url}${one.receipt}`);
       await page.locator('.steps-taken > summary').click(); // closes it
       await page.locator('.steps-taken > summary').focus();
+      const heard = await listen(page);
       await one.brandWrites({
         headers: ['Auto-Submitted: auto-replied'],
         subject: 'We have your message',
@@ -42,7 +44,7 @@ describeWith('chromium', 'replies in a browser', (program) => {
         text: `Dear writer,\n\nthank you for your letter. We have written to the ministry today, and we have asked our suppliers in Phnom Penh for their view.\n\n${'This is a longer paragraph of an answer, as brands write them. '.repeat(14)}`,
       });
       await page.getByText('Sent on to your mailbox').waitFor({ timeout: 60_000 });
-      expect(await page.locator('#news').textContent()).toContain('2 replies have come.');
+      expect(heard.join('\n')).toContain('2 replies have come.');
       expect(await page.locator('.steps-taken').getAttribute('open')).toBeNull();
       expect(await page.evaluate('document.activeElement.parentElement.className')).toBe('steps-taken');
       await page.getByText('Read this reply').click();

@@ -19,6 +19,22 @@ export function openBrowser(executablePath: string): Promise<Browser> {
   return chromium.launch({ executablePath, args: flags });
 }
 
+/**
+ * For `addInitScript`: makes a browser as it was in the spring of 2020, which phones that get no updates any more may
+ * have. Such a one knows no `replaceChildren` (Chromium 86), and no `:is()` (Chromium 88).
+ */
+export const forgetRecentYears = `
+  for (const { prototype } of [Element, Document, DocumentFragment]) {
+    delete prototype.replaceChildren;
+    for (const name of ['querySelector', 'querySelectorAll']) {
+      const find = prototype[name];
+      prototype[name] = function (selector) {
+        if (selector.includes(':is(')) throw new DOMException('not a valid selector', 'SyntaxError');
+        return find.call(this, selector);
+      };
+    }
+  }`;
+
 /** A page, and everything that it asked for or complained about. */
 export type Watched = {
   page: Page;
