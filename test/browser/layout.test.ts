@@ -66,4 +66,29 @@ describeWith('chromium', 'every page fits', (program) => {
       await close();
     }
   });
+
+  it.each(['home', 'campaign', 'receipt, in every state'] as const)(
+    '%s: keeps its frame in a browser of a few years ago',
+    async (name) => {
+      const { page, close } = await openPage(browser, { viewport: phone });
+      try {
+        await page.route('**/outspoken.css?*', async (route) => {
+          const sheet = await (await route.fetch()).text();
+          const unknown =
+            /^ *(?:(?:padding|margin|inset)-(?:inline|block)|inset-(?:inline|block)-(?:start|end)):.*$/gm;
+          await route.fulfill({ contentType: 'text/css', body: sheet.replace(unknown, '') });
+        });
+        await tour.open(name, page);
+        expect(await sticksOut(page)).toEqual([]);
+        const title = await page.locator('h1').boundingBox();
+        expect(title?.x).toBeGreaterThan(10);
+        const leave = await page.locator('.leave').boundingBox();
+        expect((leave?.y ?? 0) + (leave?.height ?? 0)).toBeGreaterThan(phone.height - 40);
+        await page.getByRole('link', { name: 'How it works', exact: true }).click({ timeout: 5000 }); // nothing lies over it
+        await page.waitForURL('**/how');
+      } finally {
+        await close();
+      }
+    },
+  );
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page, Request } from 'playwright-core';
 import { campaignPath, until, writeAndConfirm } from '../support/advocate.ts';
-import { openBrowser, openPage, phone } from '../support/browser.ts';
+import { forgetRecentYears, openBrowser, openPage, phone } from '../support/browser.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { gate } from '../support/letters.ts';
 import { describeWith } from '../support/needs.ts';
@@ -66,6 +66,16 @@ describeWith('chromium', 'somebody who has to leave at once', (program) => {
     await leave(page).click();
     await page.waitForURL(elsewhere);
     expect(asked.map((request) => request.headers().referer)).toEqual([undefined]);
+    await close();
+  });
+
+  it('gets away with a browser of a few years ago', async () => {
+    const { page, close } = await openPage(browser, { viewport: phone });
+    await page.addInitScript(forgetRecentYears);
+    await standIn(page);
+    await page.goto(`${instance.url}${receipt}`);
+    await leave(page).click();
+    await page.waitForURL(elsewhere);
     await close();
   });
 
