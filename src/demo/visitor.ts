@@ -56,7 +56,7 @@ export function lettersOf({ html }: Page): ReceiptLetter[] {
     .map((part) => ({
       id: attribute(part, 'data-letter'),
       brand: attribute(part, 'data-brand'),
-      brandName: decode(/<h2>([^<]*)<\/h2>/.exec(part)?.[1] ?? ''),
+      brandName: decode(/<h2><bdi>([^<]*)<\/bdi><\/h2>/.exec(part)?.[1] ?? ''),
       status: attribute(part, 'data-state'),
       messageId: attribute(part, 'data-message-id'),
       events: [...part.matchAll(/<li data-type=[^>]*><time datetime="([^"]*)"/g)].map(([tag, at = '']) => ({

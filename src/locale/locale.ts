@@ -93,33 +93,57 @@ function createLocale(language: string, own: Map<string, string>, english: Map<s
     timeZoneName: 'short',
   });
   const list = new Intl.ListFormat(formats, { type: 'conjunction' });
+  const direction = own.get('direction') === 'rtl' ? 'rtl' : 'ltr';
   const kilobytes = unit(formats, 'kilobyte', 0);
   const megabytes = unit(formats, 'megabyte', 1);
   return {
     language,
-    direction: own.get('direction') === 'rtl' ? 'rtl' : 'ltr',
+    direction,
     name: new Intl.DisplayNames([language], { type: 'language' }).of(language) ?? language,
     text(key, values) {
       let format = messages.get(key);
       if (!format) {
         const message = own.get(key) ?? english.get(key);
         if (message === undefined) throw new Error(`there is no text for the key ${key}`);
-        format = new IntlMessageFormat(message, own.has(key) ? language : 'en', undefined, {
-          ignoreTag: true,
-        });
+        const said = own.has(key) ? language : 'en';
+        format = new IntlMessageFormat(message, said, undefined, { ignoreTag: true });
+        if (direction === 'rtl') format = new IntlMessageFormat(withValuesApart(format.getAst()), said);
         messages.set(key, format);
       }
-      return String(format.format(values));
+      const text = String(format.format(values));
+      return direction === 'rtl' && !own.has(key) ? apart(text) : text;
     },
     moment: (date) => moment.format(date),
     stamp: (date) => stamp.format(date),
-    list: (items) => list.format(items),
+    list: (items) => list.format(direction === 'rtl' ? items.map(apart) : items),
     patterns: canBeCopied(moment) ? { moment: patternOf(moment), stamp: patternOf(stamp) } : undefined,
     size: (bytes) =>
       bytes < 1_000_000
         ? kilobytes.format(Math.max(1, Math.round(bytes / 1000)))
         : megabytes.format(bytes / 1_000_000),
   };
+}
+
+/** What `bdi` is in HTML, also where there are no elements: a text goes its own way (FSI and PDI, UAX #9 section 2.4.2). */
+const apart = (text: string) => `\u2068${text}\u2069`;
+
+type Elements = ReturnType<IntlMessageFormat['getAst']>;
+
+/**
+ * A message whose values are each set apart. In words that are written from right to left, the name of a brand or of a
+ * server would else give the signs at its end away to them: `Yes!` would be read as `!Yes`.
+ */
+function withValuesApart(elements: Elements): Elements {
+  const [before, after] = [...apart('')].map((value) => ({ type: 0, value })) as Elements;
+  return elements.flatMap((element) => {
+    if (element.type === 1) return [before, element, after] as Elements; // an argument: a value as it is
+    if (!('options' in element)) return [element];
+    const options = Object.entries(element.options).map(([name, { value }]) => [
+      name,
+      { value: withValuesApart(value) },
+    ]);
+    return [{ ...element, options: Object.fromEntries(options) } as Elements[number]];
+  });
 }
 
 function canBeCopied(format: Intl.DateTimeFormat): boolean {

@@ -20,6 +20,27 @@ const middleOf = (one: Locator) =>
 const directionOf = (one: Locator) =>
   one.evaluate((element) => element.computedStyleMap().get('direction')?.toString());
 
+/** Where a name that ends with a sign stands in what is seen, and whether the sign is read after it. */
+const readingsOf = (page: Page, name: string) =>
+  page.locator('main').evaluate((main, name) => {
+    const { document } = main.ownerDocument.defaultView;
+    const nodes = document.createTreeWalker(main, 4); // text
+    const readings: { text: string; inOrder: boolean }[] = [];
+    while (nodes.nextNode()) {
+      const node = nodes.currentNode;
+      const from = node.data.indexOf(name);
+      if (from < 0 || !node.parentElement.checkVisibility()) continue;
+      const [first = 0, last = 0] = [from, from + name.length - 1].map((at) => {
+        const range = document.createRange();
+        range.setStart(node, at);
+        range.setEnd(node, at + 1);
+        return range.getBoundingClientRect().left;
+      });
+      readings.push({ text: node.data.trim(), inOrder: first < last });
+    }
+    return readings;
+  }, name);
+
 describeWith('chromium', 'in a language that is written from right to left', (program) => {
   let browser: Browser;
   let tour: Tour;
@@ -63,6 +84,27 @@ describeWith('chromium', 'in a language that is written from right to left', (pr
       expect(Math.sign(0.5 - left)).toBe(Math.sign(right - 0.5));
     }
     for (const { close } of pages) await close();
+  });
+
+  it.each([
+    'home',
+    'campaign',
+    'preview',
+    'waiting',
+    'confirm',
+    'confirm, written before',
+    'receipt, all accepted',
+    'copy',
+  ] as const)('%s: a name keeps the sign at its end, alone and in a sentence', async (name) => {
+    const rename = (to: string) => tour.instance.query("update brand set name = $1 where slug = 'hm'", [to]);
+    const { page, close } = await visit('ar');
+    await rename('Yes!')
+      .then(() => tour.open(name, page))
+      .finally(() => rename('H&M'));
+    const readings = await readingsOf(page, 'Yes!');
+    expect(readings.length).toBeGreaterThan(0);
+    expect(readings.filter(({ inOrder }) => !inOrder)).toEqual([]);
+    await close();
   });
 
   it('what others wrote, and what is typed, goes its own way', async () => {

@@ -122,6 +122,23 @@ describe('a second language', () => {
     ]);
   });
 
+  it('sets values apart where it is written from right to left, and what it says in English', async () => {
+    const texts = {
+      direction: 'rtl',
+      copy: { title: 'رسالتك إلى {brand}' },
+      preview: { named: '{count, plural, other {اسمك {brand} #}}' },
+    };
+    await writeFile(join(folder, 'ar.json'), JSON.stringify(texts));
+    const locales = await loadLocales(folder);
+    const arabic = locales.get('ar');
+    expect(arabic.text('copy.title', { brand: 'Yes!' })).toBe('رسالتك إلى \u2068Yes!\u2069');
+    expect(arabic.text('preview.named', { brand: 'Yes!', count: 3 })).toMatch(/^اسمك \u2068Yes!\u2069 [3٣]$/);
+    expect(arabic.list(['Yes!', 'No'])).toContain('\u2068Yes!\u2069');
+    expect(arabic.text('copy.back')).toBe('\u2068Back to your letters\u2069');
+    for (const language of ['en', 'km'])
+      expect(locales.get(language).text('copy.title', { brand: 'Yes!' })).toBe('Your letter to Yes!');
+  });
+
   it('writes dates and lists in its own way, and times in UTC, told as such', async () => {
     const locales = await loadLocales(folder);
     const [en, km] = [locales.get('en'), locales.get('km')];
