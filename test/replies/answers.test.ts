@@ -166,7 +166,11 @@ describe('an answer that an advocate writes on the private page', () => {
     expect((await one.visitor.post(at, { text: '' })).status).toBe(422);
     expect(wordsOf(await one.visitor.get(at))).toContain('Other words.');
     await one.visitor.post(`${at}/drop`);
-    expect((await one.visitor.get(at)).status).toBe(404);
+    const gone = await one.visitor.get(at);
+    expect(gone.status).toBe(404);
+    expect(wordsOf(gone)).toContain('it was thrown away');
+    expect(wordsOf(gone)).not.toContain('what was kept about you');
+    expect(gone.html).toContain(`<a href="${one.receipt}">Back to your letters</a>`);
     const second = await write(one, 'These leave.');
     await one.visitor.post(`${second.at}/send`);
     await one.replies('accepted', 'accepted');

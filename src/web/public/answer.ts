@@ -19,7 +19,7 @@ import { short } from './reply-status.ts';
 export function writeAnswer(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const answered = await findAnsweredOnPage(context.database, tokenOf(request), handleOf(request));
-    if (!answered) return pages.send(request, response, 'gone', {}, 404);
+    if (!answered) return sendGone(pages, request, response);
     showForm(context, pages, request, response, answered, { text: '' });
   };
 }
@@ -43,7 +43,7 @@ export function showAnswer(context: Context, pages: Pages): RequestHandler {
 export function editAnswer(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const answer = await findAnswerOnPage(context.database, tokenOf(request), handleOf(request));
-    if (!answer) return pages.send(request, response, 'gone', {}, 404);
+    if (!answer) return sendGone(pages, request, response);
     const { text } = openContent(context.vault, answer, answer.draft_handle, answer.draft_content);
     showForm(context, pages, request, response, answer, { text });
   };
@@ -62,7 +62,7 @@ export function saveAnswer(context: Context, pages: Pages): RequestHandler {
 export function sendAnswer(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const done = await sendDraft(context, tokenOf(request), handleOf(request));
-    if (done === 'gone') return pages.send(request, response, 'gone', {}, 404);
+    if (done === 'gone') return sendGone(pages, request, response);
     if (done !== 'sent') return sendCheck(context, pages, request, response, done);
     context.hint();
     response.redirect(303, `/r/${tokenOf(request)}#reply-${handleOf(request)}`);
@@ -72,7 +72,7 @@ export function sendAnswer(context: Context, pages: Pages): RequestHandler {
 export function dropAnswer(context: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
     const dropped = await throwAway(context, tokenOf(request), handleOf(request));
-    if (!dropped) return pages.send(request, response, 'gone', {}, 404);
+    if (!dropped) return sendGone(pages, request, response);
     response.redirect(303, `/r/${tokenOf(request)}`);
   };
 }
@@ -96,7 +96,7 @@ function goOn(
   { drafted, answered, typed }: Next,
 ): void {
   if (!answered || drafted.kind === 'gone') {
-    pages.send(request, response, 'gone', {}, 404);
+    sendGone(pages, request, response);
     return;
   }
   if (drafted.kind === 'drafted') {
@@ -151,7 +151,7 @@ async function sendCheck(
 ): Promise<void> {
   const { database, vault } = context;
   const answer = await findAnswerOnPage(database, tokenOf(request), handleOf(request));
-  if (!answer) return pages.send(request, response, 'gone', {}, 404);
+  if (!answer) return sendGone(pages, request, response);
   const composed = await composeAnswer(partsOf(context), answer);
   const locale = pages.locale(request);
   const open = sendable(answer);
@@ -185,6 +185,11 @@ async function sendCheck(
     },
     problem ? 422 : 200,
   );
+}
+
+/** An answer that is not there says nothing about the letters, and about what is kept with them. */
+function sendGone(pages: Pages, request: Request, response: Response): void {
+  pages.send(request, response, 'answer-gone', { back: `/r/${tokenOf(request)}` }, 404);
 }
 
 function partsOf({ database, vault, wordings, config }: Context) {
