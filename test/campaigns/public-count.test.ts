@@ -17,7 +17,7 @@ async function said(accepted: number): Promise<string> {
       [accepted],
     );
     const page = await instance.visitor().get(campaignPath);
-    return /[^.>]* letters have been accepted/.exec(wordsOf(page))?.[0].trim() ?? '';
+    return /[^.>]* letters have been accepted[^.]*/.exec(wordsOf(page))?.[0].trim() ?? '';
   } finally {
     await instance.close();
   }
@@ -31,7 +31,10 @@ describe('the public count of a campaign', () => {
     [19, 'At least 10'],
     [21, 'At least 20'],
   ])('gives no single writer away, and says nothing untrue: %i', async (accepted, words) => {
-    expect(await said(accepted)).toContain(`${words} letters have been accepted`);
+    // whose servers they are is not known: a relay's answer comes before a brand's
+    expect(await said(accepted)).toMatch(
+      new RegExp(`${words} letters have been accepted by mail servers so far$`),
+    );
   });
 });
 

@@ -37,7 +37,7 @@ describe('a letter that nobody confirms', () => {
     expect(await scrub(instance.context.database)).toEqual({ expired: 1, forgotten: 0 });
     const page = await instance.visitor().get(`/confirm/${writer.confirm}`);
     expect(page.status).toBe(404);
-    expect(wordsOf(page)).toContain('not good any more');
+    expect(wordsOf(page)).toContain('This link no longer works');
     expect((await instance.visitor().post(`/confirm/${writer.confirm}`)).status).toBe(404);
     expect(await instance.query('select count(*)::int as n from advocate')).toEqual([{ n: 1 }]);
     await untilStates(instance, { draft: 1, expired: 2 });

@@ -53,7 +53,7 @@ describe.each<[string, Going]>([
   ['expires', letExpire],
   ['is erased', erase],
 ])('whoever confirms in the moment in which their submission %s', (_how, goAway) => {
-  it('is told that the link is not good any more, and can write again', async () => {
+  it('is told that the link no longer works, and can write again', async () => {
     const writer = await write({ confirmed: false });
     const [, page] = await whileItWaits(
       instance,
@@ -61,7 +61,7 @@ describe.each<[string, Going]>([
       () => instance.visitor().post(`/confirm/${writer.confirm}`),
     );
     expect(page.status).toBe(404);
-    expect(wordsOf(page)).toContain('not good any more');
+    expect(wordsOf(page)).toContain('This link no longer works');
     expect(await line()).toEqual([]);
     expect(await instance.query('select 1 from letter_fingerprint')).toEqual([]);
     await expectToBeNew(writer);

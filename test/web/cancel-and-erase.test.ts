@@ -56,6 +56,8 @@ describe('a letter that waits', () => {
     const page = await press(receipt, `${receipt}/letters/${puma?.handle}/cancel`);
     expect(wordsOf(page)).toContain('One letter was cancelled.');
     expect(await states(receipt)).toEqual(['puma cancelled', 'pvh ready']);
+    const twice = await press(receipt, `${receipt}/letters/${puma?.handle}/cancel`); // as a double click does
+    expect(wordsOf(twice)).toContain('Nothing was left to cancel. See below what became of each letter.');
     expect(timelineOn(page, 'puma').at(-1)?.type).toBe('cancelled');
     expect((await runHere(instance, contacts)).out).toMatch(/ puma .* 0 wait\n(.*\n)*.* pvh .* 1 wait\n/);
     await hold();
