@@ -53,7 +53,7 @@ describeWith('chromium', 'the form in a browser', (program) => {
     const links = [
       ['Pick at least one brand', '#brand-all'],
       ['Your own words hold something like a phone number', '#words'],
-      ['Enter the name that the letter shall carry', '#name'],
+      ['Enter the name for the letter', '#name'],
       ['Enter your e-mail address', '#email'],
     ] as const;
     for (const [text, field] of links) {
@@ -79,6 +79,8 @@ describeWith('chromium', 'the form in a browser', (program) => {
     expect(await shown()).toEqual([false, true, true]);
     await page.getByRole('radio', { name: 'Named' }).check();
     expect(await shown()).toEqual([true, false, true]);
+    // else a phone begins it with a capital letter, in the middle of the letter's sentence
+    expect(await page.locator('#description').getAttribute('autocapitalize')).toBe('none');
     expect(await page.getByText('A letter with your name on it reaches the brand.').isVisible()).toBe(true);
     await close();
   });
