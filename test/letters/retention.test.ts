@@ -221,7 +221,7 @@ describe('a crowd of people', () => {
     await instance.query('alter table letter disable trigger letter_moves_as_designed');
     await instance.query(`
       with older as (
-        update advocate set created_at = created_at - interval '30 days', kept_until = kept_until - interval '30 days'
+        update advocate set created_at = created_at - interval '30 days', kept_until = now() - interval '1 day'
       )
       update letter set state = case when state = 'draft' then state else 'accepted' end, state_at = state_at - interval '30 days'`);
     await instance.query('alter table letter enable trigger letter_moves_as_designed');
