@@ -36,15 +36,12 @@ const atOnce = 50;
 
 type Looked = { id: string; at: string };
 
-/**
- * Locks the next people in this range of times, after the one of $1 and $2. Who is locked at this moment is busy. The order
- * is that of the columns: a bare name would be that of the result, which is text.
- */
+/** Locks the next people in this range of times, after the one of $1 and $2. Who is locked at this moment is busy. */
 const look = (range: string) =>
   statement<Looked>(`
   select id::text, kept_until::text as at from advocate
   where (kept_until, id) > ($1::timestamptz, $2::bigint) and ${range}
-  order by advocate.kept_until, advocate.id limit ${atOnce}
+  order by kept_until, advocate.id limit ${atOnce}
   for update skip locked`);
 const lookAtDue = look('kept_until <= now()');
 /** Nobody is kept until so late a time, unless a clock was ahead when it was found. */

@@ -84,10 +84,11 @@ describe('the sources', () => {
 describe('lists', () => {
   // `order by id` beside `select id::text` means the text: 10 before 9
   const byDigits =
-    /select\s(?:(?!select)[^`])*?\b(?:\w+\.)?id::text\b(?!\s+as\b)(?:(?!select)[^`])*?\border by id\b/;
+    /select\s(?:(?!select)[^`])*?\b(?:\w+\.)?id::text\b(?!\s+as\b)(?:(?!select)[^`])*?\border by (?:[\w.]+, )*id\b/;
   it('are sorted by the numbers of their rows, not by the digits', () => {
     expect(byDigits.test('select letter.id::text, at from letter order by id')).toBe(true);
-    expect(byDigits.test('select id::text from letter order by letter.id')).toBe(false);
+    expect(byDigits.test('select id::text, at from letter order by at, id')).toBe(true);
+    expect(byDigits.test('select id::text from letter order by at, letter.id')).toBe(false);
     expect(having(byDigits)).toEqual([]);
   });
 });
