@@ -79,6 +79,6 @@ export function impersonal({ status, html }: Page): string {
   return `${status} ${html
     .replace(/nonce="[^"]*"/g, '')
     .replace(/name="_csrf" value="[^"]*"/g, '')
-    .replace(/\bnumber \d{4}\b/g, 'number …')
+    .replace(/<strong>\d{4}<\/strong>/g, '<strong>…</strong>')
     .replace(/[A-Za-z0-9_-]{43}/g, '…')}`;
 }
