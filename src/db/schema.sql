@@ -63,10 +63,10 @@ create table brand (
   name text not null,
   constraint brand_slug_key UNIQUE (slug),
   constraint brand_pkey PRIMARY KEY (id),
-  constraint a_name_can_stand_in_a_header CHECK ((name !~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]'::text)) NOT VALID,
   constraint brand_name_check CHECK (((length(name) >= 1) AND (length(name) <= 80))),
   constraint brand_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 60)))
 );
+CREATE TRIGGER a_name_can_stand_in_a_header BEFORE INSERT OR UPDATE OF name ON public.brand FOR EACH ROW WHEN ((new.name ~ '[\u0001-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufff9-\ufffb]'::text)) EXECUTE FUNCTION refuse_entry();
 
 create table bundle (
   id bigint generated always as identity not null,
@@ -109,12 +109,12 @@ create table campaign (
   constraint campaign_slug_key UNIQUE (slug),
   constraint campaign_pkey PRIMARY KEY (id),
   constraint a_campaign_with_letters_has_its_key CHECK (((state = 'closed'::campaign_state) OR ((fingerprint_key IS NOT NULL) AND (key_version IS NOT NULL)))),
-  constraint a_mail_domain_is_one_in_lower_case CHECK (((length(mail_domain) <= 190) AND (mail_domain ~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$'::text))) NOT VALID,
   constraint campaign_slug_check CHECK (((slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'::text) AND (length(slug) <= 60)))
 );
 comment on column campaign.mail_domain is 'the domain of From, Reply-To and Return-Path; null: the instance''s MAIL_DOMAIN';
 comment on column campaign.texts is 'by language: title, summary, story, ask, sources, lists';
 comment on column campaign.fingerprint_key is 'encrypted under APP_KEY; destroyed when the campaign closes';
+CREATE TRIGGER a_mail_domain_is_one_in_lower_case BEFORE INSERT OR UPDATE OF mail_domain ON public.campaign FOR EACH ROW WHEN (((length(new.mail_domain) > 190) OR (new.mail_domain !~ '^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]$'::text))) EXECUTE FUNCTION refuse_entry();
 
 create table campaign_brand (
   campaign_id integer not null,
@@ -161,7 +161,6 @@ create table contact (
   constraint contact_pkey PRIMARY KEY (id),
   constraint contact_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint a_real_contact_has_a_source_a_date_and_a_checker CHECK (((address ~~ '%.example'::text) OR ((source_url IS NOT NULL) AND (verified_on IS NOT NULL) AND (verified_by IS NOT NULL)))),
-  constraint an_email_address_can_be_written_to CHECK (((kind <> 'email'::contact_kind) OR (address ~ '^[!#$%&''*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}$'::text))) NOT VALID,
   constraint contact_address_check CHECK (((length(address) >= 3) AND (length(address) <= 254))),
   constraint contact_hourly_pace_check CHECK ((hourly_pace > 0)),
   constraint hours_have_a_beginning_and_an_end CHECK ((((sends_from IS NULL) = (sends_until IS NULL)) AND (sends_from <> sends_until)))
@@ -178,6 +177,7 @@ comment on column contact.failed_at is 'when it refused the last one';
 comment on column contact.suspended_at is 'since when its letters wait';
 comment on column contact.suspension_told is 'the log has said so';
 comment on column contact.refusals is 'letters in a row that a mail server refused at once, none taken between them';
+CREATE TRIGGER an_email_address_can_be_written_to BEFORE INSERT OR UPDATE OF kind, address ON public.contact FOR EACH ROW WHEN (((new.kind = 'email'::contact_kind) AND (new.address !~ '^[!#$%&''*+/=?^_`{|}~0-9A-Za-z.-]{1,64}@([0-9A-Za-z]([0-9A-Za-z-]{0,61}[0-9A-Za-z])?\.)+[0-9A-Za-z-]{2,63}$'::text))) EXECUTE FUNCTION refuse_entry();
 CREATE TRIGGER contacts_are_kept BEFORE DELETE ON public.contact FOR EACH ROW EXECUTE FUNCTION guard_deletion();
 CREATE TRIGGER time_zones_exist BEFORE INSERT OR UPDATE OF time_zone ON public.contact FOR EACH ROW WHEN ((new.time_zone <> 'UTC'::text)) EXECUTE FUNCTION guard_time_zone();
 
@@ -505,6 +505,16 @@ AS $function$
 begin
   update letter set advocate_id = null where advocate_id = old.id;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION public.refuse_entry()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'the row for % breaks the rule %', tg_table_name, tg_name
+    using errcode = 'check_violation', table = tg_table_name, constraint = tg_name;
 end $function$
 ;
 
