@@ -4,6 +4,7 @@ import type { TakenBack } from '../hold/taken-back.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
+import { cancellable } from './letter.ts';
 import { moveLetters, takeOutOfLine } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
 import { stripLetters } from './retention.ts';
@@ -28,12 +29,19 @@ const find = (which: string) => `
 const findByReceipt = statement<Row>(find('receipt_hash = $1'));
 const findById = statement<Row>(find('advocate.id = $1'));
 
-// Rows that are being claimed at this moment are waited for; what turns out to be on its way stays as it is.
+const theirs = `
+  select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || '@%')`;
+
+// Rows that are being claimed, or go back into their place, at this moment are waited for, before the next statement
+// looks at the line: it would not see the place that a letter got while this waited.
+const waitForThem = statement(`
+  ${theirs} and state in (${cancellable.map((state) => `'${state}'`).join(', ')}) order by letter.id for update`);
+
+// What turns out to be on its way stays as it is.
 const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
   with ${moveLetters('cancel', {
     name: 'cancelled',
-    chosen:
-      "select id from letter where advocate_id = $1 and ($2::text is null or message_id like $2 || '@%')",
+    chosen: theirs,
     returning: 'id, campaign_id, brand_id, due_at, message_id',
   })},
   ${takeOutOfLine('cancelled')}
@@ -123,6 +131,7 @@ async function cancelWaiting(
   advocate: Row,
   handle?: string,
 ): Promise<{ message_id: string }[]> {
+  await transaction.rows(waitForThem, [advocate.id, handle ?? null]);
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
   if (cancelled.length > 0 && advocate.fingerprint_key) {
     const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };

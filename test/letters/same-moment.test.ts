@@ -3,7 +3,9 @@ import type { Database } from '../../src/db/database.ts';
 import { type Penned, putIntoPen } from '../../src/inbound/pen.ts';
 import { cancelLetters, eraseAdvocate } from '../../src/letters/cancel-letters.ts';
 import { confirmLetters } from '../../src/letters/confirm-letters.ts';
+import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { expireDrafts, scrub } from '../../src/letters/retention.ts';
+import { returnOutOfHours } from '../../src/letters/sweep.ts';
 import { resolveUnknown } from '../../src/letters/unknown-letters.ts';
 import { lettersOn, writeLetters as writeByForm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -125,6 +127,22 @@ it('a second press on the button, held up until the letters were taken back, lea
   expect(await second).toEqual([{ kind: 'confirmed', receipt: tokenOf(writer) }]);
   expect(await statesOf(instance, writer)).toEqual({ hm: 'cancelled', nike: 'cancelled' });
   await expectToBeNew(writer);
+});
+
+it('a letter that is cancelled in the moment in which it goes back into its place leaves the line', async () => {
+  const { context, query } = instance;
+  const writer = await write();
+  await releaseLetters(context.database);
+  await query(`update contact set sends_from = (now() at time zone 'UTC')::time + interval '1 hour',
+    sends_until = (now() at time zone 'UTC')::time + interval '2 hours'`);
+  const [, cancelled] = await whileItWaits(
+    instance,
+    (held) => held.transaction(returnOutOfHours),
+    () => cancelLetters(context, tokenOf(writer)),
+  );
+  expect(cancelled).toBe(2);
+  expect(await stateCounts(instance)).toEqual({ cancelled: 2 });
+  expect(await line()).toEqual([]);
 });
 
 describe('a letter that is sent again', () => {
