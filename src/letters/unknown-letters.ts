@@ -36,6 +36,7 @@ export async function countUnknown(db: Database): Promise<number> {
 const of = (column: string) =>
   `(select ${column} from proof where proof.id = accepted.id or proof.message_id = accepted.message_id limit 1)`;
 
+// What was said about a letter that has lost its traces would stay for ever: nobody would look for it there.
 const accept = statement<{ id: LetterId }>(`
   with proof as (
     select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::smallint[])
@@ -47,6 +48,7 @@ const accept = statement<{ id: LetterId }>(`
       select letter.id from letter join proof on letter.id = proof.id where state = 'unknown'
       union
       select letter.id from letter join proof on letter.message_id = proof.message_id where state = 'unknown'`,
+    only: 'message_id is not null',
     returning: 'id, message_id',
     evidence: { code: of('code'), host: of('host'), response: of('response') },
   })}

@@ -145,16 +145,30 @@ it('a letter that is cancelled in the moment in which it goes back into its plac
   expect(await line()).toEqual([]);
 });
 
+/** Nobody knows of this letter whether it arrived, and its writer is due to be forgotten. */
+async function writeUnknown(): Promise<{ writer: Writer; id: string }> {
+  const writer = await write({ brands: ['hm'] });
+  await putInto(instance, writer, 'unknown');
+  await instance.query('delete from waiting_letter');
+  await makeOlder(instance, writer, '29 days');
+  const [letter] = await instance.query<{ id: string }>('select max(id)::text as id from letter');
+  return { writer, id: letter?.id ?? '' };
+}
+
+it.each<[string, Going]>([
+  ['forgotten', scrub],
+  ['erased', erase],
+])('what staff find out about a letter leaves nothing behind once its writer is %s', async (_how, goAway) => {
+  const { writer, id } = await writeUnknown();
+  const find = () =>
+    resolveUnknown(instance.context.database, [{ id, accepted: true, response: 'told on the telephone' }]);
+  await whileItWaits(instance, (held) => goAway(held, writer), find);
+  await scrub(instance.context.database);
+  expect(await find()).toEqual({ accepted: 0, resent: 0 });
+  expect(await instance.query('select 1 from event')).toEqual([]);
+});
+
 describe('a letter that is sent again', () => {
-  /** Nobody knows of it whether it arrived, and its writer is due to be forgotten. */
-  async function writeUnknown(): Promise<{ writer: Writer; id: string }> {
-    const writer = await write({ brands: ['hm'] });
-    await putInto(instance, writer, 'unknown');
-    await instance.query('delete from waiting_letter');
-    await makeOlder(instance, writer, '29 days');
-    const [letter] = await instance.query<{ id: string }>('select max(id)::text as id from letter');
-    return { writer, id: letter?.id ?? '' };
-  }
   const sendAgain = (database: Database, id: string) =>
     database.transaction((transaction) => resolveUnknown(transaction, [{ id, accepted: false }]));
 
