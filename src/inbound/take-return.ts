@@ -1,4 +1,6 @@
 import { type Database, statement } from '../db/database.ts';
+import { appendNews } from '../letters/move.ts';
+import type { ReplyState } from '../replies/reply.ts';
 import { isBehind } from './behind.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -9,19 +11,29 @@ const writtenTo = statement<{ address: string }>(`
   join contact on contact.id = contact_id
   where reply.handle = $1 and direction = 'from advocate'`);
 
-// What was handed over came back; the attachments that went with it are not needed any more.
-const bounce = statement<{ id: string }>(`
-  update reply set state = 'bounced', state_at = now(), cargo = null
-  where handle = $1 and state in ('sending', 'accepted', 'unknown')
-  returning id::text`);
+// Whatever a report says, a server had the mail: of an answer of which nobody knew that, it is told now.
+const stand = (state: ReplyState, from: readonly ReplyState[], set = '') =>
+  statement<{ id: string }>(`
+  with moved as (
+    update reply set state = '${state}', state_at = now()${set}
+    where handle = $1 and state in (${from.map((one) => `'${one}'`).join(', ')})
+    returning id, letter_id, direction, old.state as was
+  ),
+  ${appendNews('answered', {
+    name: 'told',
+    chosen:
+      "select letter_id as id from moved where direction = 'from advocate' and was in ('sending', 'unknown')",
+  })}
+  select id::text from moved`);
 
-const arrive = statement<{ id: string }>(`
-  update reply set state = 'accepted', state_at = now() where handle = $1 and state = 'unknown' returning id::text`);
+// What was handed over came back; the attachments that went with it are not needed any more.
+const bounce = stand('bounced', ['sending', 'accepted', 'unknown'], ', cargo = null');
+const arrive = stand('accepted', ['unknown']);
 
 /**
- * Takes a report about a reply that was passed on, or about an answer. It changes how that stands, and brings about
- * nothing else: no mail, so that nothing can go round. What is no report is not kept, since it may hold an advocate's
- * address; a person who wrote it must know.
+ * Takes a report about a reply that was passed on, or about an answer. It changes how that stands, which is told, and
+ * brings about nothing else: no mail, so that nothing can go round. What is no report is not kept, since it may hold an
+ * advocate's address; a person who wrote it must know.
  */
 export async function takeReturn(
   db: Database,

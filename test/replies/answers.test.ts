@@ -228,6 +228,33 @@ describe('an answer that an advocate writes on the private page', () => {
     expect(ids).toHaveLength(2);
   });
 
+  it.each([
+    ['arrived', 'postfix-relayed', 'accepted'],
+    ['came back', 'postfix-failed', 'bounced'],
+  ])(
+    'of which a report says that it %s is on the timeline, although nobody knew',
+    async (_what, report, state) => {
+      const one = await answered();
+      smtp.script((moment, { to }) =>
+        moment === 'dot' && to.includes('human-rights@hm.example') ? { cut: 'rst' } : undefined,
+      );
+      await one.visitor.post(`${(await write(one, 'Thank you.')).at}/send`);
+      await one.replies('accepted', 'unknown');
+      smtp.script(undefined);
+      const { from } = smtp.handedOver.findLast(({ to }) => to.includes('human-rights@hm.example')) ?? {
+        from: '',
+      };
+      for (let times = 0; times < 2; times += 1)
+        await bring(instance.inboundPort, {
+          to: from,
+          raw: fixture(report, { ...anyLetter, returnPath: from }),
+        });
+      await one.replies('accepted', state);
+      const types = timelineOn(await one.page(), 'hm').map(({ type }) => type);
+      expect(types.filter((type) => type === 'answered')).toHaveLength(1);
+    },
+  );
+
   it('has five days of its own when it goes again, however long ago it went first', async () => {
     const one = await answered();
     const { at } = await write(one, 'Thank you.');
