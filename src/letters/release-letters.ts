@@ -42,16 +42,17 @@ export function betweenReleases<Result>(
 const ahead = (due: string) => `coalesce(first_tried_at, ${due}) - interval '${patience} seconds'`;
 
 // Each letter is looked up for the line that it stands in: a plan that was made while there were no letters would as
-// soon look up the line for each letter, of which there are many more.
+// soon look up the line for each letter, of which there are many more. And the line is changed where it was read: a plan
+// from a time in which none was put off would as soon go through all that were.
 const fallDue = statement(`
   with ended as materialized (
-    select letter_id, due_at from waiting_letter
+    select ctid as row, letter_id, due_at from waiting_letter
     where deferred and due_at <= now()
     limit 500
     for update skip locked
   ),
   due as (
-    select letter_id, ended.due_at, ${ahead('ended.due_at')} as place,
+    select ended.row, letter_id, ${ahead('ended.due_at')} as place,
       -- whoever erased a letter while it was being handed over took its words along: it cannot be tried again
       advocate_id is null
         -- by what was planned, not by the clock: days in which it could not be tried are not days of trying
@@ -65,12 +66,9 @@ const fallDue = statement(`
     set: `due_at = ${ahead('due_at')}`,
   })},
   given_up_waiting as (
-    delete from waiting_letter using due
-    where deferred and waiting_letter.due_at = due.due_at and waiting_letter.letter_id = due.letter_id and too_late
+    delete from waiting_letter where ctid = any (array(select due.row from due where too_late))
   )
-  update waiting_letter set deferred = false, due_at = place
-  from due
-  where deferred and waiting_letter.due_at = due.due_at and waiting_letter.letter_id = due.letter_id and not too_late`);
+  update waiting_letter set deferred = false, due_at = place from due where ctid = due.row and not too_late`);
 
 type Counter = {
   campaign_id: number;
