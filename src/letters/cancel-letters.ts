@@ -12,6 +12,7 @@ import { stripLetters } from './retention.ts';
 type Row = Sealed & {
   id: string;
   address: Buffer;
+  confirmed: boolean;
   campaign_id: number;
   slug: string;
   /** Null once the campaign is closed. */
@@ -21,7 +22,8 @@ type Row = Sealed & {
 
 const find = (which: string) => `
   select advocate.id::text, submission, data_key, advocate.key_version, address,
-    campaign.id as campaign_id, slug, fingerprint_key, campaign.key_version as fingerprint_key_version
+    confirmed_at is not null as confirmed, campaign.id as campaign_id, slug,
+    fingerprint_key, campaign.key_version as fingerprint_key_version
   from advocate join campaign on campaign.id = campaign_id
   where ${which}
   for update of advocate`;
@@ -133,7 +135,8 @@ async function cancelWaiting(
 ): Promise<{ message_id: string }[]> {
   await transaction.rows(waitForThem, [advocate.id, handle ?? null]);
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
-  if (cancelled.length > 0 && advocate.fingerprint_key) {
+  // drafts have no marks yet: those that are there belong to other letters of the same mailbox
+  if (cancelled.length > 0 && advocate.confirmed && advocate.fingerprint_key) {
     const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };
     const brandIds = cancelled.map(({ brand_id }) => brand_id);
     const marks = fingerprints(vault, { slug: advocate.slug, key }, openAddress(vault, advocate), brandIds);

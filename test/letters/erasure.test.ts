@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { statement } from '../../src/db/database.ts';
+import { eraseAgain } from '../../src/letters/cancel-letters.ts';
 import { scrub } from '../../src/letters/retention.ts';
 import { lettersOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
@@ -102,6 +103,17 @@ describe('erasing', () => {
       ['nike', true],
       ['puma', false],
     ]);
+  });
+
+  it('keeps the marks of letters that left also when a draft of the same mailbox is erased, back from an old backup', async () => {
+    const both = { people: 1, brands: ['hm', 'nike'], address: 'same.person@mail.example' };
+    await writeMany(instance, both);
+    await untilStates(instance, { accepted: 2 });
+    await writeMany(instance, { ...both, confirmed: false });
+    const [draft] = await instance.query<{ id: string }>('select max(id)::text as id from advocate');
+    await eraseAgain(instance.context, draft?.id ?? '');
+    await untilStates(instance, { accepted: 2, cancelled: 2 });
+    expect(await instance.query('select count(*)::int as n from letter_fingerprint')).toEqual([{ n: 2 }]);
   });
 
   it('ends the private page, its letters and its stream, for good', async () => {
