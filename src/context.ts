@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { seedFirstCampaign } from './campaigns/seed.ts';
 import { openWordings } from './campaigns/wordings.ts';
@@ -20,7 +20,7 @@ import { type Written, writeLetters } from './letters/write-letters.ts';
 import { loadLocales } from './locale/locale.ts';
 import type { Logger } from './log.ts';
 import { createVault } from './people/vault.ts';
-import { readOrMake } from './whole-file.ts';
+import { readIfThere, readOrMake } from './whole-file.ts';
 
 /** How many visitors' letters one statement carries at most. */
 export const visitorsAtOnce = 32;
@@ -102,7 +102,7 @@ export async function prepareFolder(folder: string): Promise<void> {
     await writeFile(join(folder, '.writable'), '');
   } catch (error) {
     throw new ExpectedError(
-      `The data folder ${folder} cannot be written (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to.`,
+      `The data folder ${folder} cannot be written (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to; if it is that of an instance, run this as the user who runs the instance.`,
     );
   }
 }
@@ -149,9 +149,7 @@ async function ownMasterKeys(folder: string, database: Database): Promise<Master
 
 /** Undefined when it has made none yet. */
 export async function readOwnKeys(folder: string): Promise<MasterKey[] | undefined> {
-  const text = await readFile(keyFile(folder), 'utf8').catch((error) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  });
+  const text = await readIfThere(keyFile(folder));
   return text === undefined ? undefined : readKeys(text, folder);
 }
 

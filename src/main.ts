@@ -23,6 +23,7 @@ async function main(): Promise<void> {
   const log = createLog(config.logLevel);
   const asked = waitForSignal();
   const surprised = waitForSurprise();
+  process.stdout.on('error', () => {}); // nobody reads what we say, or its disk is full: letters go on
   const context = await createContext(config, log);
   const running: Running[] = [];
   try {

@@ -6,12 +6,10 @@ import { codeOf, ExpectedError, reasonOf } from './expected.ts';
  * The text of a file that is made once and then kept for ever, such as a key. It is there as a whole or not at all:
  * neither a full disk nor a power cut leaves half of it, and of several processes that make it, one does.
  *
- * @throws ExpectedError when it cannot be made
+ * @throws ExpectedError when it cannot be made, or is there and cannot be read
  */
 export async function readOrMake(file: string, make: () => string): Promise<string> {
-  const found = await readFile(file, 'utf8').catch((error) => {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  });
+  const found = await readIfThere(file);
   if (found !== undefined) return found;
   const part = `${file}.part-${process.pid}`;
   try {
@@ -36,6 +34,18 @@ export async function readOrMake(file: string, make: () => string): Promise<stri
   return readFile(file, 'utf8');
 }
 
+/**
+ * The text of a file in the data folder; undefined: there is none.
+ *
+ * @throws ExpectedError when it is there and cannot be read
+ */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error) => {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw unreadable(file, error);
+  });
+}
+
 /** What is in a file outlives a power cut after this, and in a folder the names of its files (fsync(2)). */
 export async function sync(path: string): Promise<void> {
   const handle = await open(path, 'r');
@@ -46,8 +56,25 @@ export async function sync(path: string): Promise<void> {
   }
 }
 
-export const exists = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
+/**
+ * Whether something is there. In a folder of another user's, nobody can tell, and what is taken for gone would be made
+ * anew, or said to be lost.
+ *
+ * @throws ExpectedError when it cannot be told
+ */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error) ?? '')) return false;
+    throw unreadable(path, error);
+  }
+}
+
+/** As after a command that root ran, or a key that root put into its place. */
+function unreadable(path: string, error: unknown): ExpectedError {
+  return new ExpectedError(
+    `${path} cannot be read (${reasonOf(error)}). Run this as the user who runs the instance; everything in the data folder must belong to that user.`,
   );
+}

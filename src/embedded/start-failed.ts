@@ -39,7 +39,14 @@ export function wrongPassword(dataFolder: string): ExpectedError {
 export async function startFailed(said: string, dataFolder: string): Promise<ExpectedError> {
   if (/lock file "postmaster\.pid"/.test(said)) return locked(dataFolder);
   if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
-  return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}`);
+  const hint = /permission denied|wrong ownership/i.test(said) ? ` ${whose(dataFolder)}` : '';
+  return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}${hint}`);
+}
+
+function whose(dataFolder: string): string {
+  return process.getuid?.() === 0
+    ? `Started by root, PostgreSQL runs as another user, and ${dataFolder} does not belong to that one. If an ordinary user runs the instance, run this as that user.`
+    : `Run this as the user who runs the instance; everything in ${dirname(dataFolder)} must belong to that user.`;
 }
 
 /** After a power cut, the number in the pid file may be that of anybody. Only a person can tell for sure. */

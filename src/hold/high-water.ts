@@ -33,7 +33,9 @@ export function openHighWater(dataDir: string): HighWater {
   async function names(): Promise<string[]> {
     const all = await readdir(folder).catch((error) => {
       if (codeOf(error) === 'ENOENT') return [];
-      throw new ExpectedError(`The high-water mark in ${folder} cannot be read (${reasonOf(error)}). ${why}`);
+      throw new ExpectedError(
+        `The high-water mark in ${folder} cannot be read (${reasonOf(error)}). ${which} ${why}`,
+      );
     });
     return all.filter((name) => !name.startsWith('.'));
   }
@@ -41,17 +43,11 @@ export function openHighWater(dataDir: string): HighWater {
   async function put(name: string): Promise<void> {
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const file = await open(join(folder, name), 'w', 0o600);
-      try {
-        await file.write(words);
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await writeNew(join(folder, name));
       await sync(folder);
     } catch (error) {
       throw new ExpectedError(
-        `The high-water mark cannot be written into ${folder} (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to. ${why}`,
+        `The high-water mark cannot be written into ${folder} (${reasonOf(error)}). ${which} ${why}`,
       );
     }
   }
@@ -85,6 +81,25 @@ export function openHighWater(dataDir: string): HighWater {
     },
   };
 }
+
+/** One that is there says it all by its name, and may be root's, who has reconciled. */
+async function writeNew(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.write(words);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
+
+/** Who follows this is not led to a folder without a mark, where nothing would be held. */
+const which =
+  'DATA_DIR must be the folder that it always was, and belong to the user who runs Outspoken: another folder has no mark.';
 
 /** Without it, nobody could tell a restored database from the one that sent the letters. */
 const why = 'It tells whether letters went out that the database has forgotten; without it, nothing is sent.';

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { ownerOfServer } from '../../src/embedded/cluster.ts';
+import { type Owner, ownerOfServer } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
@@ -22,7 +22,11 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** What is said on stderr by a start that fails as a person can mend it: short, and without a stack. */
 async function refused(env: Environment, ...args: string[]): Promise<string> {
-  const launched = launch({ PORT: '0', LOG_LEVEL: 'warn', ...env }, { args });
+  return refusedAs({}, env, ...args);
+}
+
+async function refusedAs(user: Owner, env: Environment, ...args: string[]): Promise<string> {
+  const launched = launch({ PORT: '0', LOG_LEVEL: 'warn', ...env }, { args, user });
   expect(await launched.ended).toEqual({ code: 1, signal: null });
   expect(launched.out()).toBe('');
   expect(launched.err()).not.toMatch(/^\s*at |\{"level"|Error/m);
@@ -120,6 +124,41 @@ describe('a data folder whose key was lost', () => {
     await rename(inFolder('key'), file);
     await expectFree(dataFolder);
   });
+});
+
+describe('a data folder in which something is another user’s, as after a command that root ran', () => {
+  it.each(['app-key', 'postgres-password', 'postgres', 'high-water'])(
+    'is refused for its %s, which is neither made anew nor said to be lost, and is of use again',
+    async (name) => {
+      const user = await ownerOfServer();
+      const dataFolder = inFolder(`others-${name}`);
+      await mkdir(dataFolder);
+      if ('uid' in user) await chown(dataFolder, user.uid, user.gid);
+      const env = { PORT: '0', DATA_DIR: dataFolder };
+      expect(await (await startProgram(env, { user })).stop()).toBe(0);
+      await mkdir(join(dataFolder, 'postgres-before-2026-11-26T110215')); // what a restore moved aside
+      await chmod(join(dataFolder, name), 0);
+      expect(await refusedAs(user, env)).toMatch(
+        new RegExp(`/${name}\\b[^\n]* cannot be read \\(EACCES: [^\n]* user who runs [^\n]*\n$`),
+      );
+      await chmod(join(dataFolder, name), (await stat(join(dataFolder, name))).isDirectory() ? 0o700 : 0o600);
+      expect(await (await startProgram(env, { user })).stop()).toBe(0);
+    },
+  );
+
+  (process.getuid?.() === 0 ? it : it.skip)(
+    'is refused to root, whose PostgreSQL runs as another user',
+    async () => {
+      const dataFolder = inFolder('others');
+      expect(await (await startProgram({ PORT: '0', DATA_DIR: dataFolder })).stop()).toBe(0);
+      await chown(join(dataFolder, 'postgres'), 0, 0);
+      const said = await refused({ DATA_DIR: dataFolder });
+      expect(said).toMatch(
+        /^The embedded PostgreSQL ended at once: .*permission denied.* run this as that user\.\n$/is,
+      );
+      expect(said).toContain(` ${dataFolder}/postgres does not belong `);
+    },
+  );
 });
 
 describe('a pid file that a power cut left behind', () => {

@@ -3,7 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
-import { campaignPath } from '../support/advocate.ts';
+import { campaignPath, until } from '../support/advocate.ts';
 import { layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
@@ -56,6 +56,21 @@ describe('the program', () => {
     const page = await new Visitor(program.url).get(campaignPath); // its connection is kept alive
     expect(page.status).toBe(200);
     await expectItEnds(() => program.child.kill(signal));
+  });
+
+  it('goes on when nobody reads what it says, as behind `| head`, and ends only when it is told to', async () => {
+    const launched = launch({ ...env(), LOG_LEVEL: 'info' });
+    program = { ...launched, url: '', stop: async () => null };
+    launched.child.stdout?.destroy();
+    const logged = (what: string) =>
+      until(async () => launched.err().includes(what) || launched.isOver(), what);
+    await logged('the inbound listener is up');
+    const [, port] = /"port":(\d+),"msg":"the pages are up"/.exec(launched.err()) ?? [];
+    await new Promise((resolve) => setTimeout(resolve, 500)); // it is ready now, and has said so
+    expect((await new Visitor(`http://127.0.0.1:${port}`).get(campaignPath)).status).toBe(200);
+    launched.child.kill('SIGTERM');
+    expect(await launched.ended).toEqual({ code: 0, signal: null });
+    expect(launched.err()).not.toContain('surprise');
   });
 
   it('ends in order while its database is away', async () => {

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ownerOfServer } from '../../src/embedded/cluster.ts';
 import { openHighWater } from '../../src/hold/high-water.ts';
 import { judge } from '../../src/hold/mark.ts';
 
@@ -51,6 +52,23 @@ describe('the mark outside the database', () => {
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect((await stat(mark.folder)).mode & 0o777).toBe(0o700);
     expect(await readFile(file, 'utf8')).toMatch(/Keep it when you restore a backup/);
+  });
+
+  it('is there already where another user has written it, as root does who reconciles', async () => {
+    const user = await ownerOfServer();
+    const mark = openHighWater(dataDir);
+    await mark.write(here, 7);
+    await chmod(join(mark.folder, `${here}.7`), 0o400);
+    if (!('uid' in user)) return expect(await mark.write(here, 7)).toBeUndefined();
+    for (const folder of [dataDir, mark.folder]) await chown(folder, user.uid, user.gid);
+    process.seteuid?.(user.uid);
+    try {
+      await mark.write(here, 7);
+      await mark.write(here, 8);
+    } finally {
+      process.seteuid?.(0);
+    }
+    expect(await readdir(mark.folder)).toEqual([`${here}.8`]);
   });
 
   it('is not guessed when it cannot be read or written', async () => {

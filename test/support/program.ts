@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Owner } from '../../src/embedded/cluster.ts';
 import { projectRoot } from '../../src/root.ts';
 import { until } from './advocate.ts';
 import type { Instance } from './instance.ts';
@@ -37,16 +38,18 @@ type Options = {
   log?: string;
   /** `pipe`: its standard input stays open. */
   input?: 'pipe' | 'ignore';
+  /** Whom it runs as, if not as whoever runs the tests. */
+  user?: Owner;
 };
 
 type Environment = Record<string, string | undefined>;
 
 /** Starts the built program, with these variables and no others. */
 export function launch(env: Environment, options: Options = {}): Launched {
-  const { script = 'src/main', args = [], log, input } = options;
+  const { script = 'src/main', args = [], ...rest } = options;
   const file = join(projectRoot, 'dist', `${script}.js`);
   if (!existsSync(file)) throw new Error('there is no dist: npm run build');
-  return start([process.execPath, file, ...args], env, { log, input });
+  return start([process.execPath, file, ...args], env, rest);
 }
 
 /**
@@ -65,10 +68,16 @@ export function launchNpm(name: string, env: Environment = {}, args: string[] = 
 function start(
   [command = '', ...args]: string[],
   env: Environment,
-  { detached = false, log, input = 'ignore' }: Pick<Options, 'log' | 'input'> & { detached?: boolean },
+  {
+    detached = false,
+    log,
+    input = 'ignore',
+    user = {},
+  }: Pick<Options, 'log' | 'input' | 'user'> & { detached?: boolean },
 ): Launched {
   return watch(
     spawn(command, args, {
+      ...user,
       env: { PATH: process.env.PATH, ...env },
       stdio: [input, 'pipe', log ? openSync(log, 'a') : 'pipe'],
       detached,
