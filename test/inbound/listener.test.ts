@@ -123,6 +123,11 @@ describe('the listener', () => {
     // letters that left before carry the old domain, and are found all the same
     expect((await letter.bring('postfix-delayed')).at(-1)).toMatch(/^250 /);
     expect((await letter.timeline()).at(-1)?.type).toBe('delayed');
+    // and those that waited meanwhile leave with the new one, and keep the Message-ID that they had
+    const replyTo = letter.replyTo.replace(/@.*/, '@voices.example');
+    const reply = { to: replyTo, from: 'a@brand.example', raw: raw.replace('voices@', 'answer@') };
+    expect((await bring(instance.inboundPort, reply)).at(-1)).toMatch(/^250 /);
+    expect((await letter.timeline()).at(-1)?.type).toBe('replied');
     await instance.query('update campaign set mail_domain = null');
   });
 
