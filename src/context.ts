@@ -102,7 +102,7 @@ export async function prepareFolder(folder: string): Promise<void> {
     await writeFile(join(folder, '.writable'), '');
   } catch (error) {
     throw new ExpectedError(
-      `The data folder ${folder} cannot be written (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to; if it is that of an instance, run this as the user who runs the instance.`,
+      `The data folder ${folder} cannot be written (${reasonOf(error)}). Set DATA_DIR to a folder that you may write to; if it is that of an instance, run this as the user who runs that, to whom everything in it must belong.`,
     );
   }
 }

@@ -39,7 +39,7 @@ export function wrongPassword(dataFolder: string): ExpectedError {
 export async function startFailed(said: string, dataFolder: string): Promise<ExpectedError> {
   if (/lock file "postmaster\.pid"/.test(said)) return locked(dataFolder);
   if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
-  const hint = /permission denied|wrong ownership/i.test(said) ? ` ${whose(dataFolder)}` : '';
+  const hint = /permission denied|wrong ownership/i.test(said) ? `\n${whose(dataFolder)}` : '';
   return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}${hint}`);
 }
 

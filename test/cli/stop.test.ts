@@ -62,9 +62,8 @@ describe('the program', () => {
     const launched = launch({ ...env(), LOG_LEVEL: 'info' });
     program = { ...launched, url: '', stop: async () => null };
     launched.child.stdout?.destroy();
-    const logged = (what: string) =>
-      until(async () => launched.err().includes(what) || launched.isOver(), what);
-    await logged('the inbound listener is up');
+    const up = 'the inbound listener is up';
+    await until(async () => launched.err().includes(up) || launched.isOver(), up, 60_000);
     const [, port] = /"port":(\d+),"msg":"the pages are up"/.exec(launched.err()) ?? [];
     await new Promise((resolve) => setTimeout(resolve, 500)); // it is ready now, and has said so
     expect((await new Visitor(`http://127.0.0.1:${port}`).get(campaignPath)).status).toBe(200);
