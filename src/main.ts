@@ -1,10 +1,10 @@
-import { parseArgs } from 'node:util';
 import { type Config, isLoopback, type Role, readConfig } from './config.ts';
 import { type Context, createContext } from './context.ts';
 import { unreachable } from './db/usable.ts';
 import { ExpectedError } from './expected.ts';
 import { readStanding, reasons, type Standing, whatToDo } from './hold/hold.ts';
 import { createLog, type Logger } from './log.ts';
+import { readOptions } from './options.ts';
 
 type Running = { close(): Promise<void> /** Where it listens, for the ready line. */; address?: string };
 
@@ -19,7 +19,7 @@ const start: Record<Role, (context: Context) => Promise<Running>> = {
 const patience = 25_000;
 
 async function main(): Promise<void> {
-  const config = readConfig(process.env, readRoles(process.argv.slice(2)));
+  const config = readConfig(process.env, readRoles());
   const log = createLog(config.logLevel);
   const asked = waitForSignal();
   const surprised = waitForSurprise();
@@ -54,13 +54,11 @@ async function startRole(role: Role, context: Context): Promise<Running> {
   }
 }
 
-function readRoles(args: string[]): string[] {
-  try {
-    const { values } = parseArgs({ args, options: { role: { type: 'string', multiple: true } } });
-    return (values.role ?? []).flatMap((names) => names.split(','));
-  } catch (error) {
-    throw new ExpectedError(`${(error as Error).message}\nUsage: npm start [-- --role web|worker|inbound]`);
-  }
+function readRoles(): string[] {
+  const { role } = readOptions('npm start [-- --role web|worker|inbound]', {
+    role: { type: 'string', multiple: true },
+  });
+  return (role ?? []).flatMap((names) => names.split(','));
 }
 
 function hintsFor(config: Config, context: Context, running: Running[]): string {

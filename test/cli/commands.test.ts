@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runProgram } from '../support/commands.ts';
+import { launchNpm } from '../support/program.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -20,6 +21,19 @@ describe('a command that there is not', () => {
         out: '',
         err: 'There are these commands: backup, contacts, inbound, pen, reconcile, restore, unknown.\n',
       });
+      expect(await readdir(folder)).toEqual([]);
+    },
+  );
+});
+
+describe('a program', () => {
+  it.each(['start', 'demo', 'bench', 'faults'])(
+    'says how it is used when it is asked, and does nothing: npm run %s',
+    async (name) => {
+      const asked = launchNpm(name, { DATA_DIR: folder }, ['--help']);
+      expect((await asked.ended).code).toBe(0);
+      expect(asked.out()).toMatch(new RegExp(`^Usage: npm (run )?${name} `));
+      expect(asked.err()).toBe('');
       expect(await readdir(folder)).toEqual([]);
     },
   );
