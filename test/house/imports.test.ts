@@ -72,7 +72,16 @@ Object.assign(direction, {
   'src/web': [...context, 'src/context.ts'],
   workers: [...ground, ...domain, 'src/inbound', 'src/context.ts'],
   'src/commands': [...context, 'src/inbound', 'src/context.ts'],
-  'src/main.ts': [...ground, 'src/db', 'src/hold', 'src/context.ts', 'src/inbound', 'src/web', 'workers'],
+  'src/main.ts': [
+    ...ground,
+    'src/options.ts',
+    'src/db',
+    'src/hold',
+    'src/context.ts',
+    'src/inbound',
+    'src/web',
+    'workers',
+  ],
   'src/demo': [...ground, 'src/options.ts', 'src/endings.ts', 'src/embedded'],
 });
 
