@@ -29,6 +29,10 @@ const find = (which: string) => `
   for update of advocate`;
 
 const findByReceipt = statement<Row>(find('receipt_hash = $1'));
+const findUnconfirmed = {
+  confirm: statement<Row>(find('confirm_hash = $1 and confirmed_at is null')),
+  waiting: statement<Row>(find('waiting_hash = $1 and confirmed_at is null')),
+};
 const findById = statement<Row>(find('advocate.id = $1'));
 
 const theirs = `
@@ -91,9 +95,24 @@ export async function cancelLetters(
  *
  * @returns false when the token is not known
  */
-export async function eraseAdvocate(parts: Parts, token: string): Promise<boolean> {
+export function eraseAdvocate(parts: Parts, token: string): Promise<boolean> {
+  return erase(parts, findByReceipt, token);
+}
+
+/**
+ * Forgets letters at once that nobody has confirmed, and who wrote them: for whoever has second thoughts, and for
+ * whoever finds letters in the mailbox that somebody else wrote with their address.
+ *
+ * @param kind of the token: that of the mail's link, or that of the page that waits for the mail
+ * @returns false when the token is not known, or the letters are confirmed by now
+ */
+export function eraseDrafts(parts: Parts, kind: 'confirm' | 'waiting', token: string): Promise<boolean> {
+  return erase(parts, findUnconfirmed[kind], token);
+}
+
+async function erase(parts: Parts, which: typeof findByReceipt, token: string): Promise<boolean> {
   const erased = await betweenReleases(parts.database, async (transaction) => {
-    const advocate = await transaction.row(findByReceipt, [hashToken(token)]);
+    const advocate = await transaction.row(which, [hashToken(token)]);
     if (!advocate) return false;
     await parts.takenBack.note('erased', [advocate.submission]);
     await forget(parts, transaction, advocate);

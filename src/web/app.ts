@@ -19,7 +19,16 @@ import {
   writeAnswer,
 } from './public/answer.ts';
 import { editLetter, previewLetter, sendLetter, showCampaign, tooManyLetters } from './public/campaign.ts';
-import { confirm, sendMailAgain, showConfirmation, showWaiting } from './public/confirm.ts';
+import {
+  askToEraseUnconfirmed,
+  askToEraseWaiting,
+  confirm,
+  eraseUnconfirmed,
+  eraseWaiting,
+  sendMailAgain,
+  showConfirmation,
+  showWaiting,
+} from './public/confirm.ts';
 import { health, readiness } from './public/health.ts';
 import { home, how } from './public/home.ts';
 import { isForHere, onlyHere, showMail, showMessage, showSource } from './public/mail.ts';
@@ -88,8 +97,12 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   const linksLimit = limit('links', tooMany(pages));
   app.get('/sent/:token', linksLimit, showWaiting(context, pages));
   app.post('/sent/:token/again', limit('letters', tooMany(pages)), sendMailAgain(context));
+  app.get('/sent/:token/erase', linksLimit, askToEraseWaiting(context, pages));
+  app.post('/sent/:token/erase', linksLimit, eraseWaiting(context));
   app.get('/confirm/:token', linksLimit, showConfirmation(context, pages));
   app.post('/confirm/:token', linksLimit, confirm(context, pages));
+  app.get('/confirm/:token/erase', linksLimit, askToEraseUnconfirmed(context, pages));
+  app.post('/confirm/:token/erase', linksLimit, eraseUnconfirmed(context));
 
   app.use('/r', linksLimit);
   app.get('/r/:token', showReceipt(context, pages));

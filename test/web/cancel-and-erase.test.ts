@@ -175,6 +175,77 @@ describe('erasing', () => {
     expect((await visitor.get(waiting)).status).toBe(404);
   });
 
+  describe('letters that nobody has confirmed', () => {
+    const mine = (id: string) =>
+      instance.query<{ state: string; message_id: string | null }>(
+        'select state::text, message_id from letter where id > $1 order by id',
+        [id],
+      );
+    const newest = async () =>
+      (await instance.query<{ id: string }>('select max(id)::text as id from letter'))[0]?.id ?? '0';
+    /** Goes from a page over its link to the question, and says yes. */
+    const eraseFrom = async (page: string) => {
+      expect((await visitor.get(page)).html).toContain(`href="${page}/erase"`);
+      const ask = await visitor.get(`${page}/erase`);
+      expect(wordsOf(ask)).toContain('no brand has got');
+      expect(ask.html).toContain(`href="${page}"`); // the way back
+      return visitor.post(`${page}/erase`, formOn(ask, `${page}/erase`).fields);
+    };
+
+    it.each(['the page after the form', 'the link in the mail'])('are erased from %s', async (from) => {
+      const [last, before] = [await newest(), await people()];
+      const waiting = await writeLetters(visitor, { email, brand: ['hm', 'gap'] });
+      const link = await confirmationLink(instance, email);
+      const erased = await eraseFrom(from === 'the link in the mail' ? link : waiting);
+      expect([erased.status, erased.location]).toEqual([303, '/erased']);
+      expect(await people()).toBe(before);
+      const row = { state: 'cancelled', message_id: null };
+      expect(await mine(last)).toEqual([row, row]);
+      for (const page of [waiting, link, `${waiting}/erase`]) {
+        expect((await visitor.get(page)).status).toBe(404);
+      }
+      for (const again of [waiting, link]) {
+        // a second click leads to where nothing is any more
+        const gone = await visitor.get((await visitor.post(`${again}/erase`)).location);
+        expect((await visitor.get(gone.location || again)).status).toBe(404);
+      }
+      expect((await visitor.post(link)).status).toBe(404);
+    });
+
+    it('are not erased by opening an address, as scanners do', async () => {
+      const waiting = await writeLetters(visitor, { email, brand: ['hm'] });
+      const link = await confirmationLink(instance, email);
+      await visitor.get(`${link}/erase`);
+      await visitor.get(`${waiting}/erase`);
+      expect((await visitor.post(link)).status).toBe(303);
+    });
+
+    it('are asked about with all that there is where they have been confirmed meanwhile', async () => {
+      await hold('vf');
+      const waiting = await writeLetters(visitor, { email, brand: ['vf'] });
+      const link = await confirmationLink(instance, email);
+      const receipt = (await visitor.post(link)).location;
+      expect((await visitor.post(`${waiting}/erase`)).location).toBe(waiting);
+      expect((await visitor.get(`${waiting}/erase`)).location).toBe(waiting);
+      expect((await visitor.post(`${link}/erase`)).location).toBe(`${link}/erase`);
+      expect((await visitor.get(`${link}/erase`)).location).toBe(`${receipt}/erase`);
+      expect(await states(receipt)).toEqual(['vf ready']);
+    });
+
+    it('leave the letters of the same mailbox that were sent, and their marks, as they are', async () => {
+      await hold();
+      const sent = await writeAndConfirm(instance, visitor, { email, brand: ['puma'] });
+      await until(async () => (await states(sent)).includes('puma accepted'));
+      const unconfirmed = await writeLetters(visitor, { email, brand: ['puma'] });
+      await confirmationLink(instance, email, 2);
+      await eraseFrom(unconfirmed);
+      expect(await states(sent)).toEqual(['puma accepted']);
+      await instance.query('delete from confirmation_cap'); // two mails a day
+      const again = await writeAndConfirm(instance, visitor, { email, brand: ['puma'] });
+      expect(await states(again)).toEqual(['puma cancelled']);
+    });
+  });
+
   it('keeps that a letter was sent, so that the same brand does not get a second one', async () => {
     await hold();
     const receipt = await writeAndConfirm(instance, visitor, { email, brand: ['tchibo'] });

@@ -3,6 +3,7 @@ import { statusOf, textsIn } from '../../campaigns/campaign.ts';
 import { findCampaign } from '../../campaigns/campaign-store.ts';
 import type { Context } from '../../context.ts';
 import { readStanding } from '../../hold/hold.ts';
+import { eraseDrafts } from '../../letters/cancel-letters.ts';
 import { lookAtConfirmation } from '../../letters/confirm-letters.ts';
 import { readWaiting } from '../../letters/receipt.ts';
 import { draftDays } from '../../letters/retention.ts';
@@ -90,6 +91,44 @@ export function confirm(context: Context, pages: Pages): RequestHandler {
   };
 }
 
+/** Asks once more before unconfirmed letters are erased, on the way that leads from the page after the form. */
+export function askToEraseWaiting({ database, vault }: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const token = String(request.params.token);
+    const waiting = await readWaiting(database, vault, token);
+    if (!waiting) return pages.send(request, response, 'gone', {}, 404);
+    if (waiting.confirmed) return response.redirect(303, `/sent/${token}`);
+    pages.send(request, response, 'erase', { draft: true, action: request.path, back: `/sent/${token}` });
+  };
+}
+
+export function eraseWaiting(context: Context): RequestHandler {
+  return async (request, response) => {
+    const token = String(request.params.token);
+    const erased = await eraseDrafts(context, 'waiting', token);
+    response.redirect(303, erased ? '/erased' : `/sent/${token}`); // which tells why not
+  };
+}
+
+/** The same on the way that leads from the mail. Who has confirmed meanwhile is asked about all that there is by now. */
+export function askToEraseUnconfirmed({ database, vault }: Context, pages: Pages): RequestHandler {
+  return async (request, response) => {
+    const token = String(request.params.token);
+    const found = await lookAtConfirmation(database, vault, token);
+    if (found.kind === 'confirmed') return response.redirect(303, `/r/${found.receipt}/erase`);
+    if (found.kind === 'unknown link') return response.redirect(303, `/confirm/${token}`);
+    pages.send(request, response, 'erase', { draft: true, action: request.path, back: `/confirm/${token}` });
+  };
+}
+
+export function eraseUnconfirmed(context: Context): RequestHandler {
+  return async (request, response) => {
+    const token = String(request.params.token);
+    const erased = await eraseDrafts(context, 'confirm', token);
+    response.redirect(303, erased ? '/erased' : `/confirm/${token}/erase`);
+  };
+}
+
 async function sendClosed(
   { database, config }: Context,
   pages: Pages,
@@ -100,6 +139,7 @@ async function sendClosed(
   const campaign = await findCampaign(database, slug, config.mailDomain);
   if (!campaign) throw new Refusal(404, 'notFound');
   const { title, textLanguage } = textsIn(campaign, [pages.locale(request).language]);
-  const data = { slug, title, textLanguage, status: statusOf(campaign), days: draftDays };
+  const erase = `${request.path}/erase`;
+  const data = { slug, title, textLanguage, status: statusOf(campaign), days: draftDays, erase };
   pages.send(request, response, 'closed', data, 410);
 }
