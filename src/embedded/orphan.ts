@@ -39,15 +39,19 @@ export async function endOrphan(dataFolder: string, password: string, patience: 
   const { pid, socketFolder } = written;
   if (isAlive(pid)) {
     const found = await ask(written, password, waitFor(dataFolder, pid, patience));
-    if (found?.owned) throw inUse(dataFolder);
-    if (found) process.kill(pid, 'SIGINT');
-    const wait = waitFor(dataFolder, pid, patience);
-    // one that says nothing may be just ending, or have been killed and not been collected yet
-    for (let tries = 0; isAlive(pid) && tries < (found ? 200 : 40); tries += 1) {
-      if (found) wait('ends');
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    try {
+      if (found?.owned) throw inUse(dataFolder);
+      if (found) process.kill(pid, 'SIGINT');
+      const wait = waitFor(dataFolder, pid, patience);
+      // one that says nothing may be just ending, or have been killed and not been collected yet
+      for (let tries = 0; isAlive(pid) && tries < (found ? 200 : 40); tries += 1) {
+        if (found) wait('ends');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      if (isAlive(pid) && found) throw stillEnding(dataFolder, pid);
+    } finally {
+      await found?.leave(); // until here, nobody could come to own what was about to end
     }
-    if (isAlive(pid) && found) throw stillEnding(dataFolder, pid);
     if (isAlive(pid)) return false; // the new server judges the pid file itself
   }
   if (isSocketFolder(socketFolder)) await rm(socketFolder, { recursive: true, force: true });
@@ -66,6 +70,7 @@ export async function findRunningPostgres(
   const written = await readPidFile(dataFolder);
   if (!written || !isAlive(written.pid)) return undefined;
   const found = await ask(written, password, waitFor(dataFolder, written.pid, patience));
+  await found?.leave();
   return found?.owned ? urlOf(written.socketFolder, password) : undefined;
 }
 
@@ -97,12 +102,15 @@ function waitFor(dataFolder: string, pid: number, { warn, busy = busyAtMost }: P
   };
 }
 
-/** `owned`: somebody holds the instance lock. Undefined: it is not a server of ours, or it has ended. */
+/**
+ * `owned`: somebody holds the instance lock. If not, nobody else can until it is left. Undefined: it is not a server of
+ * ours, or it has ended.
+ */
 async function ask(
   { socketFolder }: Written,
   password: string,
   wait: Wait,
-): Promise<{ owned: boolean } | undefined> {
+): Promise<{ owned: boolean; leave(): Promise<void> } | undefined> {
   for (;;) {
     const client = new pg.Client({
       connectionString: urlOf(socketFolder, password),
@@ -110,15 +118,15 @@ async function ask(
       query_timeout: 5000,
     });
     client.on('error', () => {}); // the statement that is under way tells
+    const leave = () => client.end().catch(() => {});
     try {
       await client.connect();
       const { rows } = await client.query('select pg_try_advisory_lock($1) as free', [instanceLock]);
-      return { owned: !rows[0].free };
+      return { owned: !rows[0].free, leave };
     } catch (error) {
+      await leave();
       if (codeOf(error) !== '57P03') return undefined; // it is starting up, recovering or ending, and will say
       wait(/shutting down/.test((error as Error).message) ? 'ends' : 'starts');
-    } finally {
-      await client.end().catch(() => {});
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -38,6 +38,8 @@ export function wrongPassword(dataFolder: string): ExpectedError {
 /** @param said what the server wrote before it ended */
 export async function startFailed(said: string, dataFolder: string): Promise<ExpectedError> {
   if (/lock file "postmaster\.pid"/.test(said)) return locked(dataFolder);
+  // who starts in the same moment took it for an orphan, and goes on with its own
+  if (/received fast shutdown request|database system is shut down/.test(said)) return inUse(dataFolder);
   if (/could not (open|create) (lock file ".*\.lock"|any Unix-domain sockets)/.test(said)) return noSocket();
   const hint = /permission denied|wrong ownership/i.test(said) ? `\n${whose(dataFolder)}` : '';
   return new ExpectedError(`The embedded PostgreSQL ended at once: ${said.slice(-600)}${hint}`);
