@@ -1,5 +1,6 @@
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from './redis.ts';
 
 /** A connection to a server that a test can cut, as if the server or the network were gone. */
 export type Cable = {
@@ -45,10 +46,8 @@ export async function layCable(target: NetConnectOpts): Promise<Cable> {
     for (const end of ends) end.destroy();
     await closed;
   };
-  await listen(0);
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  const { port } = address;
+  const port = await freePort();
+  await listen(port);
   return {
     port,
     cut,
