@@ -1,19 +1,18 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { timelineOn, until } from '../support/advocate.ts';
+import { lettersOn, timelineOn, until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import {
   lettersAmong,
   messageIdOf,
   messageIdsIn,
   sentTwice,
-  statesOf,
   untilAllEnded,
   writeMany,
 } from '../support/letters.ts';
 import { type Program, startProgram, variablesFor } from '../support/program.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
-import { wordsOf } from '../support/visitor.ts';
+import { type Page, wordsOf } from '../support/visitor.ts';
 
 /** What one worker has with the mail server at once, and so what its death can leave unknown. */
 const inTheAir = 10;
@@ -57,16 +56,16 @@ describeOnEachQueue('a worker that dies while it sends', (queue) => {
     expect([sentTwice(mute), sentTwice(smtp)]).toEqual([[], []]);
 
     // a bundle that it had taken and not begun went back, and out again
-    const last = await instance.visitor().get(writers.at(-1)?.receipt ?? '');
-    const timelines = brands.map((brand) => timelineOn(last, brand));
+    const visitor = instance.visitor();
+    const pages = await Promise.all(writers.map(({ receipt }) => visitor.get(receipt)));
+    const timelines = pages.flatMap((page) => brands.map((brand) => timelineOn(page, brand)));
     expect(timelines.map((events) => events.map(({ type }) => type).join(' '))).toContain(
       'drafted confirmed released returned released claimed accepted',
     );
 
-    const states = await Promise.all(writers.map((writer) => statesOf(instance, writer)));
-    const at = states.findIndex((state) => Object.values(state).includes('unknown'));
-    const brand = Object.entries(states[at] ?? {}).find(([, state]) => state === 'unknown')?.[0] as string;
-    const page = await instance.visitor().get(writers[at]?.receipt ?? '');
+    const isUnknown = ({ state }: { state: string }) => state === 'unknown';
+    const page = pages.find((one) => lettersOn(one).some(isUnknown)) as Page;
+    const brand = lettersOn(page).find(isUnknown)?.brand as string;
     expect(wordsOf(page)).toContain('we do not know whether it arrived');
     expect(timelineOn(page, brand).map(({ type }) => type)).toEqual([
       ...['drafted', 'confirmed', 'released', 'claimed', 'sight_lost'],
