@@ -28,7 +28,7 @@ describeOnEachQueue('a cancellation that races with the sending', (queue) => {
         }),
       );
       const counts = await untilAllEnded(instance);
-      for (const writer of writers.slice(0, 20)) {
+      for (const writer of writers.slice(0, 10)) {
         expect(await statesOf(instance, writer)).toEqual({ hm: told.get(writer.receipt) });
       }
       if ((counts.cancelled ?? 0) > 0 && (counts.accepted ?? 0) > 0) break;

@@ -7,7 +7,6 @@ import {
   lettersAmong,
   messageIdsIn,
   sentTwice,
-  statesOf,
   untilStates,
   writeMany,
 } from '../support/letters.ts';
@@ -20,7 +19,7 @@ const age = (interval: string) =>
     interval,
   ]);
 const tries = async () =>
-  (await instance.query<{ tries: number }>('select tries from letter'))[0]?.tries ?? 0;
+  (await instance.query<{ tries: number }>('select tries from letter order by id'))[0]?.tries ?? 0;
 
 describe('a letter that is put off again and again', () => {
   it('is tried for five days, then given up and never sent, and its writer is told', async () => {
@@ -32,7 +31,8 @@ describe('a letter that is put off again and again', () => {
 
     await age('4 days 23 hours');
     await bringForward(instance);
-    await until(async () => (await tries()) === 2 && (await statesOf(instance, writer)).hm === 'deferred');
+    await until(async () => (await tries()) === 2, 'the second try');
+    await untilStates(instance, { deferred: 1 });
 
     await age('5 days 1 minute');
     await bringForward(instance);

@@ -1,11 +1,12 @@
 import { beforeAll, expect, it } from '@jest/globals';
-import { lettersOn, timelineOn, until } from '../support/advocate.ts';
+import { lettersOn, timelineOn } from '../support/advocate.ts';
 import { prepareDelivery } from '../support/delivery.ts';
 import {
   addressOf,
   bringForward,
   lettersTo,
   messageIdOf,
+  untilTheyStand,
   type Writer,
   writeMany,
 } from '../support/letters.ts';
@@ -116,18 +117,15 @@ describeOnEachQueue('what becomes of a letter', (queue) => {
     [writer] = (await writeMany(instance, { people: 1, brands: cases.map(({ brand }) => brand) })) as [
       Writer,
     ];
-    await untilStanding((states) => !states.some((state) => underWay.includes(state)));
+    await untilNone(underWay);
   });
 
   const receipt = () => instance.visitor().get(writer.receipt);
-  const untilStanding = (holds: (states: string[]) => boolean) =>
-    until(
-      async () => {
-        const page = await receipt();
-        return holds(lettersOn(page).map(({ state }) => state)) && page;
-      },
-      'the letters to stand so',
-      60_000,
+  const untilNone = (unwanted: string[]) =>
+    untilTheyStand(
+      instance,
+      writer,
+      (states) => !Object.values(states).some((state) => unwanted.includes(state)),
     );
   const arrivedFor = (brand: string) => lettersTo(brand, smtp.handedOver);
   const triesOf = async (brand: string) => {
@@ -172,9 +170,8 @@ describeOnEachQueue('what becomes of a letter', (queue) => {
     const firstTry = new Map(withState('deferred').map((brand) => [brand, arrivedFor(brand)[0]]));
     smtp.script(undefined);
     await bringForward(instance);
-    const page = await untilStanding(
-      (states) => !states.includes('deferred') && !states.some((state) => underWay.includes(state)),
-    );
+    await untilNone(['deferred', ...underWay]);
+    const page = await receipt();
 
     for (const brand of withState('deferred')) {
       expect(timelineOn(page, brand).map(({ type }) => type)).toEqual([

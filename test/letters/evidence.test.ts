@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { timelineOn, until, writeAndConfirm } from '../support/advocate.ts';
+import { writeAndConfirm } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { untilTheyStand } from '../support/letters.ts';
 
 describe('what happened to a letter', () => {
   let instance: Instance;
@@ -13,11 +14,7 @@ describe('what happened to a letter', () => {
   beforeAll(async () => {
     instance = await startInstance();
     receipt = await writeAndConfirm(instance, instance.visitor());
-    await until(
-      async () => timelineOn(await instance.visitor().get(receipt), 'hm').at(-1)?.type === 'accepted',
-      'an accepted letter',
-      30_000,
-    );
+    await untilTheyStand(instance, { receipt }, ({ hm }) => hm === 'accepted');
   });
   afterAll(() => instance.close());
 

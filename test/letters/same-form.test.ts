@@ -12,7 +12,7 @@ import {
   until,
 } from '../support/advocate.ts';
 import { prepareDelivery } from '../support/delivery.ts';
-import { addressOf, gate, lettersAmong, untilStates } from '../support/letters.ts';
+import { addressOf, gate, lettersAmong, untilStates, untilTheyStand } from '../support/letters.ts';
 import { afterTheFirst, whileItWaits } from '../support/moments.ts';
 import { type Page, wordsOf } from '../support/visitor.ts';
 
@@ -78,8 +78,13 @@ it.each(moments)('the same form, sent again while its draft %s, is a new one', a
   await instance.startWorker();
   const address = String(fields.email);
   const confirmed = await visitor.post(await confirmationLink(smtp, address));
-  const states = async () => lettersOn(await visitor.get(confirmed.location)).map(({ state }) => state);
-  await until(async () => (await states()).join() === 'accepted,accepted', 'two letters', 30_000);
+  await untilTheyStand(
+    instance,
+    { receipt: confirmed.location },
+    ({ hm, nike }) => hm === 'accepted' && nike === 'accepted',
+  );
+  const receipt = await visitor.get(confirmed.location);
+  expect(lettersOn(receipt).map(({ state }) => state)).toEqual(['accepted', 'accepted']);
   expect(await mailFor(smtp, address)).toHaveLength(1);
   expect(
     lettersAmong(smtp.handedOver)

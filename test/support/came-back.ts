@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageIdOf, replyAlias, returnPath } from '../../src/letters/alias.ts';
 import { projectRoot } from '../../src/root.ts';
-import { lettersOn, timelineOn, until } from './advocate.ts';
+import { lettersOn, timelineOn } from './advocate.ts';
 import type { Instance } from './instance.ts';
-import { writeMany } from './letters.ts';
+import { untilTheyStand, writeMany } from './letters.ts';
 import { bring } from './mail-client.ts';
 
 /** What a letter carries, by which mail finds back to it. */
@@ -66,8 +66,11 @@ export async function writeLettersTo(instance: Instance, brand = 'hm', people = 
         page,
         state,
         timeline: async () => timelineOn(await page(), brand),
-        becomes: (wanted: string) =>
-          until(async () => (await state()) === wanted, `a letter that is ${wanted}`, 30_000),
+        async becomes(wanted: string) {
+          await untilTheyStand(instance, { receipt }, (states) => states[brand] === wanted);
+          const shown = await state();
+          if (shown !== wanted) throw new Error(`the receipt shows ${shown} instead of ${wanted}`);
+        },
         bring: (name: string, to = aliases.returnPath) => {
           const raw = fixture(name, aliases);
           const from = /^From: .*?([^\s<]+@[^\s>]+)/m.exec(raw.toString('latin1'))?.[1];

@@ -60,6 +60,23 @@ export async function writeMany(
   return writers;
 }
 
+/**
+ * The same, and a round of releasing that comes while they are written finds none: so they leave in as few bundles as
+ * there can be.
+ */
+export async function writeTogether(instance: Instance, crowd: Crowd): Promise<Writer[]> {
+  const hold = (health: string) =>
+    instance.query(
+      `update contact set health = $1 from brand where brand.id = brand_id and slug = any ($2::text[])`,
+      [health, crowd.brands],
+    );
+  await hold('suspended');
+  const writers = await writeMany(instance, crowd);
+  await hold('good');
+  instance.context.hint();
+  return writers;
+}
+
 /** A second campaign with brands of its own, `<slug>-1` and so on; the words are those of the first. */
 export async function addCampaign({ context, query }: Instance, slug: string, brands = 1): Promise<string[]> {
   const key = context.vault.mintKey(fingerprintKeyPlace(slug));
@@ -217,13 +234,37 @@ export async function bringForward({ query }: Pick<Instance, 'query'>): Promise<
  */
 export async function letOthersPass(instance: Instance, brands: string[]): Promise<void> {
   for (const brand of brands) {
-    const [writer] = await writeMany(instance, { people: 1, brands: [brand] });
-    await until(
-      async () => writer && (await statesOf(instance, writer))[brand] === 'accepted',
-      'a letter to somebody else',
-      30_000,
-    );
+    const [writer] = (await writeMany(instance, { people: 1, brands: [brand] })) as [Writer];
+    await untilTheyStand(instance, writer, (states) => states[brand] === 'accepted');
   }
+}
+
+/**
+ * Waits until the letters of one person stand so, by brand. It is the table that is asked again and again: how often a
+ * private page may be opened is limited, which on a slow machine is soon too seldom.
+ */
+export async function untilTheyStand(
+  { query }: Pick<Instance, 'query'>,
+  { receipt }: Pick<Writer, 'receipt'>,
+  wanted: (states: Record<string, string>) => boolean,
+): Promise<void> {
+  let last: Record<string, string> = {};
+  await until(
+    async () => {
+      const rows = await query<{ slug: string; state: string }>(
+        `select slug, state::text from letter
+         join brand on brand.id = brand_id join advocate on advocate.id = advocate_id
+         where receipt_hash = sha256($1::text::bytea)`,
+        [receipt.slice('/r/'.length)],
+      );
+      last = Object.fromEntries(rows.map(({ slug, state }) => [slug, state]));
+      return wanted(last);
+    },
+    'letters',
+    60_000,
+  ).catch(() => {
+    throw new Error(`waited in vain for somebody's letters; they are ${JSON.stringify(last)}`);
+  });
 }
 
 /** How the letters of one person stand, by brand, as their private page says. */
