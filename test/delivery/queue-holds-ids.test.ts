@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from '@jest/globals';
 import { confirmationLink, until, writeLetters } from '../support/advocate.ts';
 import { prepareDelivery } from '../support/delivery.ts';
-import { gate, lettersAmong, stateCounts, untilStates, writeMany } from '../support/letters.ts';
+import { gate, lettersAmong, stateCounts, untilStates, writeTogether } from '../support/letters.ts';
 import { describeOnEachQueue, jobsIn, readQueue } from '../support/queues.ts';
 
 const person = (n: number) => `planted-person-${n}@mailbox.example`;
@@ -36,7 +36,8 @@ describeOnEachQueue('what lies in the queue', (queue) => {
     const second = gate();
     smtp.script((moment) => (moment === 'dot' ? { until: second.opened } : undefined));
     for (const link of links) expect((await instance.visitor().post(link)).status).toBe(303);
-    await writeMany(instance, { people: 60, brands: ['hm', 'nike', 'puma', 'gap', 'asics'] });
+    // however long it takes to write them: there is room for forty bundles, and all shall be on their way
+    await writeTogether(instance, { people: 60, brands: ['hm', 'nike', 'puma', 'gap', 'asics'] });
     const released = async () => {
       const { sending = 0, queued = 0 } = await stateCounts(instance);
       return sending > 0 && sending + queued === 318;

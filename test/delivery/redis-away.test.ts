@@ -16,6 +16,7 @@ import {
   stateCounts,
   untilStates,
   writeMany,
+  writeTogether,
 } from '../support/letters.ts';
 import { describeWith } from '../support/needs.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
@@ -64,7 +65,7 @@ describeWith('redis-server', 'a Redis that goes away', () => {
   it('in the middle of a campaign costs no letter, and sends none twice', async () => {
     const held = gate();
     smtp.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
-    await writeMany(instance, { people: 30, brands });
+    await writeTogether(instance, { people: 30, brands });
     await until(async () => smtp.handedOver.length >= 10, 'letters in the air');
     await redis.kill();
     held.open();

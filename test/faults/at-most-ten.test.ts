@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { until } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { addressOf, gate, messageIdOf, untilStates, writeMany } from '../support/letters.ts';
+import { addressOf, gate, messageIdOf, untilStates, writeTogether } from '../support/letters.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /**
@@ -41,10 +41,10 @@ describe('a worker never has more than ten letters that its death would leave un
   }, 60_000);
 
   it('although a launch lets a single letter pass', async () => {
-    await writeMany(instance, { people: 30, brands: ['hm'] });
+    await writeTogether(instance, { people: 30, brands: ['hm'] });
     await until(async () => order.length === 10, 'ten letters in the air', 60_000);
     const unlock = await lock(0);
-    await writeMany(instance, { people: 1, brands: ['nike'] });
+    await writeTogether(instance, { people: 1, brands: ['nike'] });
     await until(async () => (await countTaken()) === 2, 'a worker that wants to send to Nike', 60_000);
     gates[0]?.open();
     await until(async () => (await countWaiting()) === 1, 'an answer that waits to be recorded', 60_000);
@@ -57,11 +57,11 @@ describe('a worker never has more than ten letters that its death would leave un
   }, 120_000);
 
   it('although answers come while others are being recorded, and another bundle waits for places', async () => {
-    await writeMany(instance, { people: 11, brands: ['hm'] });
+    await writeTogether(instance, { people: 11, brands: ['hm'] });
     await until(async () => order.length === 10, 'ten letters in the air', 60_000);
     const unlockFirst = await lock(0);
     const unlockSecond = await lock(1);
-    await writeMany(instance, { people: 10, brands: ['nike'] });
+    await writeTogether(instance, { people: 10, brands: ['nike'] });
     await until(async () => (await countTaken()) === 2, 'a worker that wants to send to Nike', 60_000);
     gates[0]?.open();
     await until(async () => (await countWaiting()) === 1, 'an answer that waits to be recorded', 60_000);
