@@ -3,6 +3,7 @@ import { openDatabase, statement } from '../../src/db/database.ts';
 import { persist } from '../../src/db/persist.ts';
 import { type Cable, layCableTo } from '../support/cable.ts';
 import { cloneDatabase } from '../support/database.ts';
+import { isRunning } from '../support/left-behind.ts';
 
 let clone: Awaited<ReturnType<typeof cloneDatabase>>;
 let cable: Cable & { url: string };
@@ -15,11 +16,16 @@ afterEach(async () => {
   await clone.drop();
 });
 
-const loseItSoon = statement("select set_config('idle_in_transaction_session_timeout', '50ms', true)");
+const loseItSoon = statement<{ pid: number }>(
+  "select pg_backend_pid() as pid, set_config('idle_in_transaction_session_timeout', '50ms', true)",
+);
 const work = statement<{ n: number }>('select 1 as n');
 
-/** As a machine that is put to sleep: nothing runs, and the server goes on. */
-const sleep = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+/** As a machine that is put to sleep: nothing runs, and the server goes on, until this process of it has ended. */
+function sleepThrough(pid: number): void {
+  const clock = new Int32Array(new SharedArrayBuffer(4));
+  for (let n = 0; n < 3000 && isRunning(pid); n += 1) Atomics.wait(clock, 0, 0, 10);
+}
 
 it('a transaction that the server gave up while we slept is done once more', async () => {
   const database = openDatabase(cable.url);
@@ -29,8 +35,8 @@ it('a transaction that the server gave up while we slept is done once more', asy
       database.transaction(async (transaction) => {
         tries += 1;
         if (tries === 1) {
-          await transaction.rows(loseItSoon);
-          sleep();
+          const server = await transaction.row(loseItSoon);
+          sleepThrough(server?.pid ?? 0);
         }
         return transaction.row(work);
       }),
