@@ -29,12 +29,12 @@ describe('a letter that is put off again and again', () => {
     await untilStates(instance, { deferred: 1 });
     const [messageId] = await messageIdsIn(instance, 'deferred');
 
-    await age('4 days 23 hours');
+    await age('119 hours');
     await bringForward(instance);
     await until(async () => (await tries()) === 2, 'the second try');
     await untilStates(instance, { deferred: 1 });
 
-    await age('5 days 1 minute');
+    await age('121 hours');
     await bringForward(instance);
     await untilStates(instance, { abandoned: 1 });
     const page = await instance.visitor().get(writer.receipt);

@@ -30,10 +30,11 @@ const over = { state: 'closed', key: false, marks: 0 };
 
 describe('a campaign whose time is over', () => {
   it('is closed a day later, and then nothing tells any more who wrote to whom', async () => {
-    await change("closes_at = now() - interval '23 hours'");
+    // a day on which clocks are set has 23 hours, or 25
+    await change("closes_at = now() - interval '22 hours'");
     expect(await close()).toEqual([]);
     expect(await stands()).toEqual(open);
-    await change("closes_at = now() - interval '25 hours'");
+    await change("closes_at = now() - interval '26 hours'");
     expect(await close()).toHaveLength(1);
     expect(await stands()).toEqual(over);
     expect(await close()).toEqual([]);
@@ -41,14 +42,14 @@ describe('a campaign whose time is over', () => {
   });
 
   it('is closed by a worker, without anybody thinking of it', async () => {
-    await change("closes_at = now() - interval '25 hours'");
+    await change("closes_at = now() - interval '26 hours'");
     await instance.startWorker();
     await until(async () => (await stands())?.marks === 0, 'a campaign without marks');
     expect(await stands()).toEqual(over);
   });
 
   it('is closed also while something keeps people from being forgotten', async () => {
-    await change("closes_at = now() - interval '25 hours'");
+    await change("closes_at = now() - interval '26 hours'");
     await instance.query('alter table confirmation_cap rename to broken');
     await instance.startWorker();
     await until(async () => (await stands())?.marks === 0, 'a campaign without marks');

@@ -8,6 +8,7 @@ import { wordsOf } from '../support/visitor.ts';
 
 const { instance } = prepareDelivery({ roles: ['web'] });
 
+/** Not nearer than an hour to the end of a day that counts, since days on which clocks are set have 23 or 25 of them. */
 const days = (n: number) => `${n * 24} hours`;
 
 const age = (writer: Writer, by: string) => makeOlder(instance, writer, by);
@@ -25,7 +26,7 @@ const isThere = async ({ receipt }: Writer) => (await instance.visitor().get(rec
 describe('a letter that nobody confirms', () => {
   it('is kept for seven days, and can be confirmed until then', async () => {
     const writer = await write(['hm', 'nike'], false);
-    await age(writer, '6 days 23 hours');
+    await age(writer, days(6.9));
     expect(await scrub(instance.context.database)).toMatchObject({ expired: 0 });
     expect((await instance.visitor().post(`/confirm/${writer.confirm}`)).status).toBe(303);
   });
@@ -33,7 +34,7 @@ describe('a letter that nobody confirms', () => {
   it('is gone after seven days: its link says so, and nobody is left but a number', async () => {
     const writer = await write(['hm', 'nike'], false);
     const other = await write(['hm'], false);
-    await age(writer, '7 days 1 minute');
+    await age(writer, days(7.1));
     expect(await scrub(instance.context.database)).toEqual({ expired: 1, forgotten: 0 });
     const page = await instance.visitor().get(`/confirm/${writer.confirm}`);
     expect(page.status).toBe(404);
@@ -56,7 +57,7 @@ describe('a person', () => {
     );
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
     expect(await isThere(writer)).toBe(true);
-    await age(writer, days(1.01));
+    await age(writer, days(1.1));
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
     expect(await isThere(writer)).toBe(false);
   });
@@ -79,7 +80,7 @@ describe('a person', () => {
     await instance.visitor().post(`${writer.receipt}/cancel`);
     await age(writer, days(27));
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 0 });
-    await age(writer, days(1.01));
+    await age(writer, days(1.1));
     expect(await scrub(instance.context.database)).toEqual({ expired: 0, forgotten: 1 });
   });
 
