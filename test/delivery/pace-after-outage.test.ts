@@ -34,7 +34,7 @@ describe('after a time in which nothing was taken from the queue', () => {
     await letOthersPass(instance, others);
     // what lay in the queue, and what is allowed by now
     expect(arrived()).toBeLessThanOrEqual(2);
-  }, 60_000);
+  });
 
   it('letters wait for the next day when the hours of their contact are over', async () => {
     await setHours('-2 hours', '2 hours');
@@ -50,7 +50,7 @@ describe('after a time in which nothing was taken from the queue', () => {
     await setHours('-2 hours', '2 hours');
     await untilStates(instance, { accepted: 3 + others.length });
     expect(arrived()).toBe(3);
-  }, 60_000);
+  });
 
   it('they do so too while a worker sweeps, before anything is taken', async () => {
     await writeMany(instance, { people: 3, brands: ['hm'] });
@@ -67,5 +67,5 @@ describe('after a time in which nothing was taken from the queue', () => {
     await setHours('2 hours', '4 hours');
     await sweep();
     expect(await stateCounts(instance)).toEqual({ ready: 3 });
-  }, 60_000);
+  });
 });

@@ -42,7 +42,7 @@ describe("a contact's pace", () => {
     expect(arrived('hm')).toBe(2);
     await pass('hm', '17 minutes');
     await untilStates(instance, { accepted: 3 + 6 });
-  }, 60_000);
+  });
 
   it('is the same for all campaigns that write to it', async () => {
     const [brand = ''] = await addCampaign(instance, 'another');

@@ -44,7 +44,7 @@ export async function writeLetters(
 export async function until<Result>(
   look: () => Promise<Result | undefined | false>,
   what = 'it',
-  patience = 15_000,
+  patience = 45_000,
 ): Promise<Result> {
   const deadline = Date.now() + patience;
   for (;;) {
