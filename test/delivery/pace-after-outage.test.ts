@@ -22,7 +22,7 @@ describe('after a time in which nothing was taken from the queue', () => {
   const others = ['nike', 'puma'];
 
   it('a contact gets no more letters at once than its pace allows, however long it was', async () => {
-    await setContact('hourly_pace = 60');
+    await setContact('hourly_pace = 6');
     await writeMany(instance, { people: 6, brands: ['hm'] });
     for (let hour = 1; hour <= 6; hour += 1) {
       await releaseLetters(instance.context.database);

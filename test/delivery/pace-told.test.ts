@@ -33,10 +33,10 @@ describe("a contact's pace", () => {
     const receipts = await Promise.all(writers.map((_, n) => receiptOf(writers, n)));
     expect(receipts.filter((words) => /one after the other, at a steady pace/.test(words))).toHaveLength(2);
 
-    await pass('hm', '13 minutes');
+    await pass('hm', '8 minutes');
     await letOthersPass(instance, others);
     expect(arrived('hm')).toBe(1); // a quarter of an hour is not over
-    await pass('hm', '4 minutes');
+    await pass('hm', '9 minutes');
     await until(async () => arrived('hm') === 2, 'the second letter', 30_000);
     await letOthersPass(instance, others);
     expect(arrived('hm')).toBe(2);
