@@ -12,6 +12,7 @@ import {
   stateCounts,
   untilStates,
   writeMany,
+  writeTogether,
 } from '../support/letters.ts';
 import { untilReadiness } from '../support/readiness.ts';
 
@@ -86,7 +87,8 @@ describe('a relay that refuses everything', () => {
   it('costs few letters; the others wait, and leave once it was mended', async () => {
     smtp.script((moment) => (moment === 'rcpt' ? { reply: '554 5.7.1 relay access denied' } : undefined));
     const slugs = await addCampaign(instance, 'many', brands);
-    await writeMany(instance, { people, brands: slugs, campaign: 'many' });
+    // enough to each in the air that it is suspended, before the relay is known for what it is
+    await writeTogether(instance, { people, brands: slugs, campaign: 'many' });
     const { parts } = await untilReadiness(instance, (said) => said.parts.mail?.status === 'degraded');
     expect(parts.mail?.reason).toMatch(/^no mail relay has taken anything/);
     // ten in the air to each of three brands, and now and then one that shows how things stand
