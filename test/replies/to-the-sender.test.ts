@@ -119,14 +119,19 @@ describe('an answer to the From of a letter', () => {
       roles: ['web', 'inbound'],
       inboundLimits: { ...inboundLimits, perMinute: { ...perMinute, strangers: 3 } },
     });
+    // a minute may end among them, and then the three begin anew
     const tries: string[] = [];
-    for (let n = 0; n < 4; n += 1) {
-      const headers = [`In-Reply-To: <0123456789abcdef012${n}@outspoken.example>`];
+    while (tries.length < 3 + 3 + 1 && !tries.at(-1)?.startsWith('421 ')) {
+      const headers = [`In-Reply-To: <0123456789abcdef012${tries.length}@outspoken.example>`];
       tries.push(
         (await bring(strict.inboundPort, { to: sender, from, raw: mailOf({ headers }, sender) })).join(' '),
       );
     }
-    expect(tries).toEqual([...Array(3).fill(expect.stringMatching(/ 550 /)), expect.stringMatching(/^421 /)]);
+    expect(tries.length).toBeGreaterThan(3);
+    expect(tries).toEqual([
+      ...Array(tries.length - 1).fill(expect.stringMatching(/ 550 /)),
+      expect.stringMatching(/^421 /),
+    ]);
     await strict.close();
   });
 });
