@@ -54,12 +54,12 @@ describe('somebody who writes to a brand for the second time', () => {
 
   it('is not written for again where the numbers of the letters grow by a digit', async () => {
     const email = 'digit@mail.example';
-    await writeAndConfirm(instance, instance.visitor(), { email, brand: ['hm'] });
+    await writeAndConfirm(instance, instance.visitor(), { email, brand: ['inditex'] });
     await instance.query("select setval(pg_get_serial_sequence('letter', 'id'), 99998)");
-    await writeLetters(instance.visitor(), { email, brand: ['hm', 'nike'] });
+    await writeLetters(instance.visitor(), { email, brand: ['inditex', 'nike'] });
     const { location } = await instance.visitor().post(await confirmationLink(instance, email, 2));
-    const [hm, nike] = lettersOn(await instance.visitor().get(location));
-    expect(hm).toMatchObject({ brand: 'hm', state: 'cancelled' });
+    const [inditex, nike] = lettersOn(await instance.visitor().get(location));
+    expect(inditex).toMatchObject({ brand: 'inditex', state: 'cancelled' });
     expect(nike?.brand).toBe('nike');
     expect(nike?.state).not.toBe('cancelled');
     expect(await instance.query('select max(id)::int as id from letter')).toEqual([{ id: 100_000 }]);
