@@ -6,7 +6,10 @@ import { writeMany } from '../support/letters.ts';
 import { startProgram, variablesFor } from '../support/program.ts';
 import { Visitor, wordsOf } from '../support/visitor.ts';
 
-/** What the campaign's page says when so many letters were accepted. A fresh instance each: the count is kept a while. */
+/**
+ * What the campaign's page says, once it has the number, when so many letters were accepted. A fresh instance each: the
+ * count is kept a while.
+ */
 async function said(accepted: number): Promise<string> {
   const instance = await startInstance({ roles: ['web'] });
   try {
@@ -16,8 +19,10 @@ async function said(accepted: number): Promise<string> {
       "update letter set state = 'accepted' where id in (select id from letter order by id limit $1)",
       [accepted],
     );
-    const page = await instance.visitor().get(campaignPath);
-    return /[^.>]* letters have been accepted[^.]*/.exec(wordsOf(page))?.[0].trim() ?? '';
+    return await until(async () => {
+      const page = await instance.visitor().get(campaignPath);
+      return /[^.>]* letters have been accepted[^.]*/.exec(wordsOf(page))?.[0].trim();
+    }, 'the number');
   } finally {
     await instance.close();
   }
