@@ -7,10 +7,10 @@ const { smtp, instance } = prepareDelivery({ roles: ['web', 'worker', 'inbound']
 
 const times = <Result>(n: number, result: Result): Result[] => Array<Result>(n).fill(result);
 
-/** Makes the letter's replies of so many days ago. */
+/** Makes the letter's replies of so many days ago; a day is 24 hours, also where clocks are changed. */
 const age = (messageId: string, days: number) =>
   instance.query(
-    `update reply set at = at - $2 * interval '1 day'
+    `update reply set at = at - $2 * interval '24 hours'
      where letter_id = (select id from letter where message_id = $1)`,
     [messageId, days],
   );
