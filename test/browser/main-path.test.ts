@@ -4,6 +4,7 @@ import { confirmationLink, lettersOn, until } from '../support/advocate.ts';
 import { desktop, openBrowser, openPage, phone } from '../support/browser.ts';
 import { listen } from '../support/ears.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { untilAllEnded } from '../support/letters.ts';
 import { describeWith } from '../support/needs.ts';
 
 /** From the first page to letters that were accepted, as a person goes: by what can be seen and pressed. */
@@ -40,7 +41,7 @@ describeWith('chromium', 'the main path in a browser', (program) => {
   let instance: Instance;
   beforeAll(async () => {
     [browser, instance] = await Promise.all([openBrowser(program), startInstance()]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await instance.close();
@@ -49,66 +50,59 @@ describeWith('chromium', 'the main path in a browser', (program) => {
   it.each([
     ['on a phone', phone],
     ['at a desk', desktop],
-  ])(
-    'works %s, and the receipt brings itself up to date',
-    async (where, viewport) => {
-      await hold(instance, true);
-      const { page, origins, complaints, close } = await openPage(browser, { viewport });
-      const receipt = await walk(page, instance, `${where.replaceAll(' ', '')}@mail.example`);
-      await page.getByText('This page updates itself while it is open.').waitFor();
-      expect(lettersOn(await instance.visitor().get(new URL(receipt).pathname))).toMatchObject([
-        { brand: 'hm', state: 'ready' },
-        { brand: 'nike', state: 'ready' },
-        { brand: 'tchibo', state: 'ready' },
-      ]);
-      await page.getByText('Step by step').first().click();
-      const opened = await page.locator('details').first().getAttribute('open');
-      const heard = await listen(page);
-      await hold(instance, false);
-      await page.locator('.progress-words', { hasText: accepted }).waitFor();
-      await until(async () => heard.at(-1) === accepted, 'the news');
-      expect(await page.locator('details').first().getAttribute('open')).toBe(opened);
-      expect(page.url()).toBe(receipt);
+  ])('works %s, and the receipt brings itself up to date', async (where, viewport) => {
+    await hold(instance, true);
+    const { page, origins, complaints, close } = await openPage(browser, { viewport });
+    const receipt = await walk(page, instance, `${where.replaceAll(' ', '')}@mail.example`);
+    await page.getByText('This page updates itself while it is open.').waitFor();
+    expect(lettersOn(await instance.visitor().get(new URL(receipt).pathname))).toMatchObject([
+      { brand: 'hm', state: 'ready' },
+      { brand: 'nike', state: 'ready' },
+      { brand: 'tchibo', state: 'ready' },
+    ]);
+    await page.getByText('Step by step').first().click();
+    const opened = await page.locator('details').first().getAttribute('open');
+    const heard = await listen(page);
+    await hold(instance, false);
+    await page.locator('.progress-words', { hasText: accepted }).waitFor();
+    await until(async () => heard.at(-1) === accepted, 'the news');
+    expect(await page.locator('details').first().getAttribute('open')).toBe(opened);
+    expect(page.url()).toBe(receipt);
 
-      await page.getByRole('link', { name: 'Read your copy: Nike' }).click();
-      await page.getByText('I sew trousers.').waitFor();
-      await page.getByRole('link', { name: 'Back to your letters' }).click();
-      await page.getByRole('link', { name: 'Erase my data now' }).click();
-      await page.getByRole('button', { name: 'Erase everything now' }).click();
-      await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
-      expect([...origins]).toEqual([instance.url]);
-      expect(complaints).toEqual([]);
-      await close();
-    },
-    60_000,
-  );
+    await page.getByRole('link', { name: 'Read your copy: Nike' }).click();
+    await page.getByText('I sew trousers.').waitFor();
+    await page.getByRole('link', { name: 'Back to your letters' }).click();
+    await page.getByRole('link', { name: 'Erase my data now' }).click();
+    await page.getByRole('button', { name: 'Erase everything now' }).click();
+    await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
+    expect([...origins]).toEqual([instance.url]);
+    expect(complaints).toEqual([]);
+    await close();
+  });
 
   it.each([
     ['on a phone', phone],
     ['at a desk', desktop],
-  ])(
-    'works %s without JavaScript, and the receipt can be looked at again',
-    async (where, viewport) => {
-      const { page, origins, complaints, close } = await openPage(browser, {
-        viewport,
-        javaScriptEnabled: false,
-      });
-      await walk(page, instance, `plain-${where.replaceAll(' ', '')}@mail.example`);
-      expect(await page.getByText('This page updates itself').isVisible()).toBe(false);
-      for (let look = 0; look < 200; look += 1) {
-        if (await page.getByText(accepted).isVisible()) break;
-        await page.getByRole('link', { name: 'Look again' }).click();
-      }
-      expect(await page.getByText(accepted).isVisible()).toBe(true);
-      await page.getByRole('link', { name: 'Erase my data now' }).click();
-      await page.getByRole('button', { name: 'Erase everything now' }).click();
-      await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
-      expect([...origins]).toEqual([instance.url]);
-      expect(complaints).toEqual([]);
-      await close();
-    },
-    60_000,
-  );
+  ])('works %s without JavaScript, and the receipt can be looked at again', async (where, viewport) => {
+    const { page, origins, complaints, close } = await openPage(browser, {
+      viewport,
+      javaScriptEnabled: false,
+    });
+    await hold(instance, true);
+    await walk(page, instance, `plain-${where.replaceAll(' ', '')}@mail.example`);
+    expect(await page.getByText('This page updates itself').isVisible()).toBe(false);
+    expect(await page.getByText(accepted).isVisible()).toBe(false);
+    await hold(instance, false);
+    await untilAllEnded(instance);
+    await page.getByRole('link', { name: 'Look again' }).click();
+    await page.getByText(accepted).waitFor();
+    await page.getByRole('link', { name: 'Erase my data now' }).click();
+    await page.getByRole('button', { name: 'Erase everything now' }).click();
+    await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
+    expect([...origins]).toEqual([instance.url]);
+    expect(complaints).toEqual([]);
+    await close();
+  });
 
   it('tells an open receipt when its letters were erased elsewhere', async () => {
     const { page, close } = await openPage(browser);
@@ -116,7 +110,7 @@ describeWith('chromium', 'the main path in a browser', (program) => {
     await instance.visitor().post(`${new URL(receipt).pathname}/erase`);
     await page.getByRole('heading', { name: 'There is nothing here' }).waitFor();
     await close();
-  }, 60_000);
+  });
 
   it('shows fonts of our own, and no other', async () => {
     const { page, close } = await openPage(browser);
