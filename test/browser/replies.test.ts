@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser } from 'playwright-core';
+import { until } from '../support/advocate.ts';
 import { violations } from '../support/axe.ts';
 import { desktop, openBrowser, openPage, phone } from '../support/browser.ts';
 import { listen } from '../support/ears.ts';
@@ -16,7 +17,7 @@ describeWith('chromium', 'replies in a browser', (program) => {
     browser = await openBrowser(program);
     smtp = await startSmtp();
     instance = await startInstance({ roles: ['web', 'worker', 'inbound'], smtpUrl: smtp.url });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await instance?.close();
@@ -44,7 +45,7 @@ describeWith('chromium', 'replies in a browser', (program) => {
         text: `Dear writer,\n\nthank you for your letter. We have written to the ministry today, and we have asked our suppliers in Phnom Penh for their view.\n\n${'This is a longer paragraph of an answer, as brands write them. '.repeat(14)}`,
       });
       await page.getByText('Sent on to your mailbox').waitFor({ timeout: 60_000 });
-      expect(heard.join('\n')).toContain('2 replies have come.');
+      await until(async () => heard.join('\n').includes('2 replies have come.'), 'the news');
       expect(await page.locator('.steps-taken').getAttribute('open')).toBeNull();
       expect(await page.evaluate('document.activeElement.parentElement.className')).toBe('steps-taken');
       await page.getByText('Read this reply').click();
