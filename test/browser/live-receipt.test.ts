@@ -25,7 +25,7 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
     localeFolder = await makePseudoLocales();
     instance = await startInstance({ smtpUrl: smtp.url, localeFolder });
     proxy = await startRecordingProxy(instance.url);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await proxy.close();
@@ -128,10 +128,10 @@ describeWith('chromium', 'a receipt that is open in a browser', (program) => {
     const isSilent = async () => (await page.locator('#news').textContent()) === '';
     await hold('nike');
     await until(async () => heard.length > 0, 'news');
-    await until(isSilent, 'the news to be gone', 30_000);
+    await until(isSilent, 'the news to be gone');
     await hold();
     await until(async () => heard.length > 1, 'the next news');
-    await until(isSilent, 'the next news to be gone', 30_000);
+    await until(isSilent, 'the next news to be gone');
     expect(heard).toEqual(['1 of your 2 letters has been accepted', 'Nike: Refused by mx.brand.example']);
     await close();
   });

@@ -40,18 +40,18 @@ export async function writeLetters(
   return sent.location;
 }
 
-/** Waits until `look` gives something, asking a few times a second. */
+/** Waits until `look` gives something, asking ever more rarely, down to twice a second: pages are limited. */
 export async function until<Result>(
   look: () => Promise<Result | undefined | false>,
   what = 'it',
-  patience = 45_000,
+  patience = 60_000,
 ): Promise<Result> {
   const deadline = Date.now() + patience;
-  for (;;) {
+  for (let pause = 100; ; pause = Math.min(1.1 * pause, 500)) {
     const found = await look();
     if (found) return found;
     if (Date.now() > deadline) throw new Error(`waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

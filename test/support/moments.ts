@@ -7,7 +7,7 @@ import { gate } from './letters.ts';
 export async function untilSomebodyWaits({ query }: Pick<Instance, 'query'>): Promise<void> {
   const waiting =
     "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-  await until(async () => (await query(waiting)).length > 0, 'somebody who waits', 30_000);
+  await until(async () => (await query(waiting)).length > 0, 'somebody who waits');
 }
 
 /**

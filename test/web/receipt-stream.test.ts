@@ -74,13 +74,13 @@ describe('an open receipt', () => {
     const before = newest();
     await instance.query("update campaign set state = 'paused'");
     try {
-      await until(async () => newest() !== before, 'the pause', 30_000);
+      await until(async () => newest() !== before, 'the pause');
       expect((await instance.visitor().get(receipt)).html).toContain(newest().trim());
     } finally {
       await instance.query("update campaign set state = 'open'");
     }
     const paused = newest();
-    await until(async () => newest() !== paused, 'the end of the pause', 30_000);
+    await until(async () => newest() !== paused, 'the end of the pause');
     expect(newest()).toBe(before);
   });
 
