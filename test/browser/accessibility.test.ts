@@ -10,7 +10,7 @@ describeWith('chromium', 'every page can be used by everybody (axe-core)', (prog
   let tour: Tour;
   beforeAll(async () => {
     [browser, tour] = await Promise.all([openBrowser(program), startTour()]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await tour.close();

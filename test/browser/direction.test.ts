@@ -48,7 +48,7 @@ describeWith('chromium', 'in a language that is written from right to left', (pr
   beforeAll(async () => {
     folder = await makePseudoLocales('ar');
     [browser, tour] = await Promise.all([openBrowser(program), startTour(folder)]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await tour.close();

@@ -30,7 +30,7 @@ describeWith('chromium', 'the form in a browser', (program) => {
   let instance: Instance;
   beforeAll(async () => {
     [browser, instance] = await Promise.all([openBrowser(program), startInstance()]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await instance.close();

@@ -27,7 +27,7 @@ async function tabTo(page: Page, name: RegExp, most = 120): Promise<void> {
   for (let presses = 0; presses < most; presses += 1) {
     await page.keyboard.press('Tab');
     if (!name.test(await focused(page))) continue;
-    await until(() => isSeen(page), `the focus to be seen on ${name}`, 3000);
+    await until(() => isSeen(page), `the focus to be seen on ${name}`);
     return;
   }
   throw new Error(`Tab does not lead to ${name}`);
@@ -38,7 +38,7 @@ describeWith('chromium', 'somebody who uses only the keyboard', (program) => {
   let instance: Instance;
   beforeAll(async () => {
     [browser, instance] = await Promise.all([openBrowser(program), startInstance()]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await instance.close();
@@ -100,7 +100,7 @@ describeWith('chromium', 'somebody who uses only the keyboard', (program) => {
     await press('Enter');
     expect(await steps.getAttribute('open')).not.toBe(before);
     await close();
-  }, 60_000);
+  });
 
   it('keeps their place on the receipt when it brings itself up to date', async () => {
     await instance.query("update contact set health = 'suspended'");
@@ -119,5 +119,5 @@ describeWith('chromium', 'somebody who uses only the keyboard', (program) => {
     });
     expect(article).toBe('nike');
     await close();
-  }, 60_000);
+  });
 });

@@ -43,7 +43,7 @@ describeWith('chromium', 'every page fits', (program) => {
     const long = ['Bundesvereinigung der Textilhandelsgesellschaften mbH', 'W'.repeat(60)];
     for (const [n, slug] of ['nike', 'levis'].entries())
       await tour.instance.query('update brand set name = $1 where slug = $2', [long[n], slug]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await tour.close();
@@ -84,7 +84,7 @@ describeWith('chromium', 'every page fits', (program) => {
         expect(title?.x).toBeGreaterThan(10);
         const leave = await page.locator('.leave').boundingBox();
         expect((leave?.y ?? 0) + (leave?.height ?? 0)).toBeGreaterThan(phone.height - 40);
-        await page.getByRole('link', { name: 'How it works', exact: true }).click({ timeout: 5000 }); // nothing lies over it
+        await page.getByRole('link', { name: 'How it works', exact: true }).click(); // nothing lies over it
         await page.waitForURL('**/how');
       } finally {
         await close();

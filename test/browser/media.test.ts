@@ -15,7 +15,7 @@ describeWith('chromium', 'the pages on paper, and in the reader’s own colours'
     await until(async () =>
       lettersOn(await instance.visitor().get(receipt)).every(({ state }) => state === 'accepted'),
     );
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     await instance.close();

@@ -50,4 +50,4 @@ it('an answer that a mail server took while the database was away is accepted on
 
   await one.replies('accepted', 'accepted');
   expect(await one.atBrand(1)).toHaveLength(1);
-}, 90_000);
+});

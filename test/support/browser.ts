@@ -48,6 +48,7 @@ export type Watched = {
 /** Opens a page in a context of its own, as a new visitor, and watches it. */
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<Watched> {
   const context = await browser.newContext({ locale: 'en-GB', ...options });
+  context.setDefaultTimeout(60_000); // as patient as `until`
   const page = await context.newPage();
   const origins = new Set<string>();
   const complaints: string[] = [];
