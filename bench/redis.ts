@@ -3,7 +3,7 @@ import { accessSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
-import { freePort } from './sink.ts';
+import { freePort } from './free-port.ts';
 
 export function findRedis(): string | undefined {
   return ['/usr/bin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'].find(

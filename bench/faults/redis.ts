@@ -3,8 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { ExpectedError } from '../../src/expected.ts';
+import { freePort } from '../free-port.ts';
 import { findRedis } from '../redis.ts';
-import { freePort } from '../sink.ts';
 
 /** A Redis with an append-only file that can be killed, and started again on the same file and port. */
 export type KillableRedis = {

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { lettersOn, timelineOn, until, writeAndConfirm } from '../support/advocate.ts';
 import { lettersAmong, sentTwice } from '../support/letters.ts';
 import { type Program, startProgram } from '../support/program.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { Visitor } from '../support/visitor.ts';
 

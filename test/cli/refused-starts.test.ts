@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { type Owner, ownerOfServer } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { launch, type Program, startProgram, whenReady } from '../support/program.ts';
-import { freePort } from '../support/redis.ts';
 import { Visitor } from '../support/visitor.ts';
 
 type Environment = Record<string, string>;

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import {
   confirmationLink,
@@ -16,7 +17,6 @@ import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { lettersAmong } from '../support/letters.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { describeOnEachQueue } from '../support/queues.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { Visitor } from '../support/visitor.ts';
 

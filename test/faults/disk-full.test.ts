@@ -3,12 +3,12 @@ import { chmodSync } from 'node:fs';
 import { open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { campaignPath, letterFields, mailFor, until } from '../support/advocate.ts';
 import { describeWith } from '../support/needs.ts';
 import { launch, type Program, startProgram } from '../support/program.ts';
 import { untilReadiness } from '../support/readiness.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { Visitor } from '../support/visitor.ts';
 

@@ -2,12 +2,12 @@ import { chmod, copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeF
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { confirmationLink, lettersOn, until, writeAndConfirm, writeLetters } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
 import { messageIdOf } from '../support/letters.ts';
 import { type Program, startProgram } from '../support/program.ts';
 import { readiness, untilReadiness } from '../support/readiness.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { Visitor } from '../support/visitor.ts';
 

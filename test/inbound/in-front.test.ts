@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { until } from '../support/advocate.ts';
 import { fixture, writeLettersTo } from '../support/came-back.ts';
 import { startInstance } from '../support/instance.ts';
 import { bring } from '../support/mail-client.ts';
 import { describeWith } from '../support/needs.ts';
 import { startPostfix } from '../support/postfix.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp } from '../support/smtp.ts';
 
 /** The lines of main.cf that docs/operating.md gives to an operator. */

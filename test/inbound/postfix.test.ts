@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { type SentLetter, writeLettersTo } from '../support/came-back.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { describeWith } from '../support/needs.ts';
 import { type Postfix, startPostfix } from '../support/postfix.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
 /** Letters go out through a real Postfix, which delivers them, refuses them, or gives up; its reports come back. */

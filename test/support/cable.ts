@@ -1,6 +1,6 @@
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { freePort } from './redis.ts';
+import { freePort } from '../../bench/free-port.ts';
 
 /** A connection to a server that a test can cut, as if the server or the network were gone. */
 export type Cable = {
@@ -46,7 +46,7 @@ export async function layCable(target: NetConnectOpts): Promise<Cable> {
     for (const end of ends) end.destroy();
     await closed;
   };
-  const port = await freePort();
+  const port = await freePort(); // which nobody else is given while it is cut
   await listen(port);
   return {
     port,

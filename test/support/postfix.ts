@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../bench/free-port.ts';
 import { until } from './advocate.ts';
 import { connectTo } from './mail-client.ts';
-import { freePort } from './redis.ts';
 
 export type Postfix = {
   url: string;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chown, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { freePort } from '../../bench/free-port.ts';
 import {
   createCluster,
   findPrograms,
@@ -10,7 +11,6 @@ import {
   serverEnvironment,
 } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
-import { freePort } from './redis.ts';
 
 export type PostgresServer = {
   /** The same after every start, as that of a real server is. */

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { freePort } from '../../bench/free-port.ts';
 import { findProgram } from './programs.ts';
 
 export type RedisServer = {
@@ -47,23 +46,4 @@ export async function startRedis(again?: { port: number; folder: string }): Prom
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/**
- * A port that nobody has, of those that are given to nobody who asks for any (Linux gives those from 32768 on, ip(7)): so
- * it is still free when it is used, and when whoever used it was away for a while.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_768);
-    if (await isFree(port)) return port;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

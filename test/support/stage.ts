@@ -1,10 +1,10 @@
 import { appendFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { freePort } from '../../bench/free-port.ts';
 import { startPostgres } from '../../src/embedded/postgres.ts';
 import { type Program, startProgram } from './program.ts';
 import { type RecordingProxy, startRecordingProxy } from './recording-proxy.ts';
-import { freePort } from './redis.ts';
 import type { TestSmtp } from './smtp.ts';
 import { Visitor } from './visitor.ts';
 

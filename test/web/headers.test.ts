@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import {
   campaignPath,
   confirmationLink,
@@ -12,7 +13,6 @@ import {
 } from '../support/advocate.ts';
 import { attribute } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { freePort } from '../support/redis.ts';
 import type { Page } from '../support/visitor.ts';
 
 let instance: Instance;

@@ -4,11 +4,11 @@ import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort } from '../../bench/free-port.ts';
 import { startCatcher } from '../../src/embedded/catcher.ts';
 import { createMailer } from '../../src/mail/mailer.ts';
 import { confirmationLink, mailFor, until, writeAndConfirm, writeLetters } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { freePort } from '../support/redis.ts';
 import { startSmtp } from '../support/smtp.ts';
 import { unescapeHtml, wordsOf } from '../support/visitor.ts';
 
