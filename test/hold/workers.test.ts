@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -37,6 +37,12 @@ afterEach(async () => {
   await history.end();
   await smtp.close();
 }, 60_000);
+
+/** Makes the folder of the mark a link to something else, in one step: a worker looks there at any moment. */
+async function leadTo(target: string): Promise<void> {
+  await symlink(target, `${highWater()}-next`);
+  await rename(`${highWater()}-next`, highWater());
+}
 
 /** Sends some letters, so that the database and its mark have come somewhere. */
 async function sendSome(people = 3): Promise<void> {
@@ -191,10 +197,13 @@ describe('a worker', () => {
   });
 
   it('takes no letter while it cannot write its mark, says so, and goes on when it can', async () => {
+    const [kept, inTheWay] = [join(history.dataDir, 'kept'), join(history.dataDir, 'in-the-way')];
+    await mkdir(kept);
+    await writeFile(inTheWay, '');
+    await leadTo(kept);
     instance = await history.start();
     await sendSome();
-    await rename(highWater(), `${highWater()}-away`);
-    await writeFile(highWater(), 'in the way');
+    await leadTo(inTheWay);
     // what was raised before covers letters for a second still
     await until(
       async () => {
@@ -207,13 +216,13 @@ describe('a worker', () => {
     await untilReadiness(instance, ({ parts }) =>
       /cannot keep its high-water mark in DATA_DIR/.test(parts.workers?.reason ?? ''),
     );
+    await until(async () => !(await stateCounts(instance)).sending, 'what was claimed before', 60_000);
     const before = smtp.handedOver.length;
     await writeMany(instance, { people: 4, brands: ['gap'] });
     const waiting = async () => (await stateCounts(instance)).accepted;
     expect(await waiting()).toBe(before);
 
-    await rm(highWater());
-    await rename(`${highWater()}-away`, highWater());
+    await leadTo(kept);
     await until(
       async () => Object.keys(await stateCounts(instance)).join() === 'accepted',
       'all letters',
@@ -242,11 +251,13 @@ describe('a worker', () => {
     await sendSome();
     const [ours] = await instance.query<{ id: string }>('select id from instance');
     await instance.query('update instance set id = gen_random_uuid(), mark = mark + 1000');
+    // what was raised before covers letters for a second; whether that was for the last time already is left open
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const before = smtp.handedOver.length;
+    await writeMany(instance, { people: 5, brands: ['gap'] });
     await untilReadiness(instance, ({ parts }) =>
       /cannot keep its high-water mark in DATA_DIR/.test(parts.workers?.reason ?? ''),
     );
-    const before = smtp.handedOver.length;
-    await writeMany(instance, { people: 5, brands: ['gap'] });
     const [{ now } = { now: '' }] = await instance.query<{ now: string }>('select now()::text as now');
     await until(async () => {
       const later = "got_on_at > $1::timestamptz + interval '3 seconds'";
@@ -294,12 +305,16 @@ describe('a worker', () => {
 describe('sending that is put on hold by hand', () => {
   it('stops in the middle of bundles, and goes on where it was, each letter once', async () => {
     instance = await history.start();
-    smtp.script((moment) => (moment === 'dot' ? { wait: 30 } : undefined));
+    const held = gate();
+    smtp.script((moment, { count }) =>
+      moment === 'dot' && count >= 20 ? { until: held.opened } : undefined,
+    );
     await writeMany(instance, { people: 200, brands: ['hm'] });
-    await until(async () => smtp.accepted.length > 20, 'letters on their way', 60_000);
+    await until(async () => smtp.handedOver.length > 20, 'letters on their way', 60_000);
     expect((await runHere(instance, reconcile, '--hold')).out).toMatch(
       /^Sending is on hold since .*somebody asked/,
     );
+    held.open();
     await until(
       async () => {
         const { accepted = 0, ready = 0, ...rest } = await stateCounts(instance);
