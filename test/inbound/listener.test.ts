@@ -195,6 +195,11 @@ describe('the limits of the listener', () => {
   const startWith = (limits: Partial<typeof inboundLimits>) =>
     startInstance({ roles: ['inbound'], inboundLimits: { ...inboundLimits, ...limits } });
   const perMinute = inboundLimits.perMinute;
+  /** What is counted in a minute is counted anew in the next one, which must not begin in the middle of a test. */
+  const inOneMinute = async () => {
+    const left = 60_000 - (Date.now() % 60_000);
+    if (left < 10_000) await new Promise((resolve) => setTimeout(resolve, left + 100));
+  };
 
   it.each([
     ['connections at a time', { connections: 3 }],
@@ -202,6 +207,7 @@ describe('the limits of the listener', () => {
     ['connections of one client in a minute', { perMinute: { ...perMinute, connections: 3 } }],
   ])('on %s are kept with 421, and those who are in go on', async (_what, limits) => {
     const instance = await startWith(limits);
+    await inOneMinute();
     const clients = Array.from({ length: 3 }, () => connectTo(instance.inboundPort));
     for (const client of clients) expect(await client.hear()).toMatch(/^220 /);
     const fourth = connectTo(instance.inboundPort);
@@ -226,6 +232,7 @@ describe('the limits of the listener', () => {
 
   it('on messages of one client are kept with 421', async () => {
     const instance = await startWith({ perMinute: { ...perMinute, messages: 2 } });
+    await inOneMinute();
     const said = ['MAIL FROM:<>', 'RSET', 'MAIL FROM:<>', 'RSET', 'MAIL FROM:<>'];
     expect((await converse(instance.inboundPort, ...said)).at(-1)).toMatch(/^421 /);
     await instance.close();
@@ -233,6 +240,7 @@ describe('the limits of the listener', () => {
 
   it('on addresses that are not here stop whoever guesses, also over a new connection', async () => {
     const instance = await startWith({ perMinute: { ...perMinute, strangers: 3 } });
+    await inOneMinute();
     const guesses = Array.from(
       { length: 4 },
       (_, n) => `RCPT TO:<r.0000000000000000000${n}@outspoken.example>`,

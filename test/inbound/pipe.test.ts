@@ -91,7 +91,7 @@ describe('npm run inbound, as a mail server pipes to it', () => {
   });
 
   it('ends with 65 for what is not ours, forged or too large', async () => {
-    const forged = letter.returnPath.replace(/\.[0-9a-f]{4}/, '.0000');
+    const forged = letter.returnPath.replace('b.', 'b.0');
     const mail = fixture('postfix-failed', letter);
     const huge = Buffer.alloc(5_400_000, 'line of text\r\n');
     for (const ran of [
