@@ -5,7 +5,8 @@ import pg from 'pg';
 import { findRunningPostgres } from '../../src/embedded/orphan.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { lettersOn, until } from '../support/advocate.ts';
-import { type Belongings, belongingsOf } from '../support/left-behind.ts';
+import { holdUp } from '../support/held-up.ts';
+import { belongingsOf } from '../support/left-behind.ts';
 import { linkOnMailPages } from '../support/mail-pages.ts';
 import { type Launched, launch, launchNpm, type Program, startProgram } from '../support/program.ts';
 import { Visitor, wordsOf } from '../support/visitor.ts';
@@ -28,15 +29,17 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 }, 60_000);
 
-/** Runs beside the other instance; what it made is looked at while it lasts. */
-async function follow(
-  launched: Launched,
-): Promise<{ url: string; dataFolder: string; belongings: Belongings }> {
-  const line = () => /^An instance of its own is up at (\S+), its data in (\S+)\.$/m.exec(launched.said());
-  await until(async () => line() ?? launched.isOver(), 'an instance for the demo', 60_000);
+/** Runs beside the other instance, and is held up when its own is up; what it made is looked at meanwhile. */
+async function follow(begin: (of: typeof settings) => Launched) {
+  const held = await holdUp(folder, { at: 'fetch', before: '/c/' }, (variables) =>
+    begin({ ...settings, ...variables }),
+  );
+  const line = () =>
+    /^An instance of its own is up at (\S+), its data in (\S+)\.$/m.exec(held.launched.said());
+  await until(async () => line(), 'an instance for the demo');
   const [, url = '', place = ''] = line() ?? [];
   const dataFolder = join(place, 'data');
-  return { url, dataFolder, belongings: await belongingsOf(dataFolder, url) };
+  return { ...held, url, dataFolder, belongings: await belongingsOf(dataFolder, url) };
 }
 
 async function expectNothingLeft({ dataFolder, belongings }: Awaited<ReturnType<typeof follow>>) {
@@ -46,8 +49,9 @@ async function expectNothingLeft({ dataFolder, belongings }: Awaited<ReturnType<
 
 describe('npm run demo', () => {
   it('with --json prints one object: three letters, each with its way from the form to the answer', async () => {
-    const demo = launchNpm('demo', settings, ['--json']);
-    const instance = await follow(demo);
+    const instance = await follow((of) => launchNpm('demo', of, ['--json']));
+    const { launched: demo } = instance;
+    await instance.goOn();
     expect(await demo.ended).toEqual({ code: 0, signal: null });
 
     const told = JSON.parse(demo.out()) as { letters: Letter[]; seconds: number };
@@ -83,11 +87,12 @@ describe('npm run demo', () => {
       });
     }
     await expectNothingLeft(instance);
-  }, 120_000);
+  });
 
   it('otherwise tells each step, and the timeline of each letter', async () => {
-    const demo = launchNpm('demo', settings);
-    const instance = await follow(demo);
+    const instance = await follow((of) => launchNpm('demo', of));
+    const { launched: demo } = instance;
+    await instance.goOn();
     expect(await demo.ended).toEqual({ code: 0, signal: null });
     const lines = demo.out().split('\n');
     for (const step of ['Opened the campaign', 'Filled in the form', 'Sent the form', 'Found the link'])
@@ -99,20 +104,17 @@ describe('npm run demo', () => {
     expect(demo.out()).toMatch(/\n3 of 3 letters were accepted, in [\d.]+ seconds\.\n$/);
     expect(demo.err()).toBe('');
     await expectNothingLeft(instance);
-  }, 120_000);
+  });
 
   it('ends with status 1 when one letter is not accepted, and tells how that one ended', async () => {
-    const demo = launch(settings, { script: 'src/demo/demo', args: ['--json'] });
-    // it is held up while its instance is told that one contact takes no letters at present
-    demo.child.stderr?.once('data', () => demo.child.kill('SIGSTOP'));
-    const instance = await follow(demo);
+    const instance = await follow((of) => launch(of, { script: 'src/demo/demo', args: ['--json'] }));
+    const { launched: demo } = instance;
+    // while it is held up its instance is told that one contact takes no letters at present
     const client = new pg.Client({ connectionString: await findRunningPostgres(instance.dataFolder) });
     await client.connect();
     await client.query(`update contact set health = 'suspended' where address = 'human-rights@nike.example'`);
-    const { rows } = await client.query("select from letter where state <> 'draft'");
-    expect(rows).toEqual([]);
     await client.end();
-    demo.child.kill('SIGCONT');
+    await instance.goOn();
 
     // somebody cancels the letter that waits, on its private page
     const visitor = new Visitor(instance.url);
@@ -131,29 +133,29 @@ describe('npm run demo', () => {
     ]);
     expect(demo.err()).toContain('2 of 3 letters were accepted');
     await expectNothingLeft(instance);
-  }, 120_000);
+  });
 
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'removes what it made when it is stopped on its way (%s)',
     async (signal) => {
-      const demo = launch(settings, { script: 'src/demo/demo' });
-      const instance = await follow(demo);
+      const instance = await follow((of) => launch(of, { script: 'src/demo/demo' }));
+      const { launched: demo } = instance;
       demo.child.kill(signal);
       expect(await demo.ended).toEqual({ code: 130, signal: null });
       expect(demo.err()).toBe('');
       await expectNothingLeft(instance);
     },
-    60_000,
   );
 
   it('removes what it made when whoever reads what it says goes away, as `| head` does', async () => {
-    const demo = launch(settings, { script: 'src/demo/demo' });
-    const instance = await follow(demo);
+    const instance = await follow((of) => launch(of, { script: 'src/demo/demo' }));
+    const { launched: demo } = instance;
     demo.child.stdout?.destroy();
+    await instance.goOn();
     expect(await demo.ended).toEqual({ code: 1, signal: null });
     expect(demo.err()).toBe('');
     await expectNothingLeft(instance);
-  }, 60_000);
+  });
 
   it('removes what it made when it is stopped before its instance is up', async () => {
     const temporary = join(folder, 'temporary');
@@ -170,7 +172,7 @@ describe('npm run demo', () => {
     expect(demo.err()).toBe('');
     expect(await belongings.left()).toEqual([]);
     expect(await readdir(temporary)).toEqual([]);
-  }, 60_000);
+  });
 
   it('says in one line what it did not understand', async () => {
     const demo = launchNpm('demo', settings, ['--jason']);

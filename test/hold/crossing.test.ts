@@ -1,29 +1,11 @@
-import { existsSync } from 'node:fs';
-import { readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { findRunningPostgres } from '../../src/embedded/orphan.ts';
-import { randomId, until } from '../support/advocate.ts';
 import { type BackedUp, backUpOne, before, countIn, countLetters, inBackup } from '../support/backed-up.ts';
+import { holdUp, type Point } from '../support/held-up.ts';
 import { type Launched, launch, startProgram, whenReady } from '../support/program.ts';
 import { untilReadiness } from '../support/readiness.ts';
-
-/** Holds its process up when it is about to do the given thing, until it may go on. */
-const waits = `
-  import fs from 'node:fs/promises';
-  import { existsSync, writeFileSync } from 'node:fs';
-  import { syncBuiltinESMExports } from 'node:module';
-  const { WAITS_AT, WAITS_FOR, WAITS_WITH } = process.env;
-  const real = fs[WAITS_AT];
-  fs[WAITS_AT] = async (path, ...rest) => {
-    if (new RegExp(WAITS_FOR).test(path)) {
-      writeFileSync(WAITS_WITH + '.waits', '');
-      while (!existsSync(WAITS_WITH + '.goes')) await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    return real(path, ...rest);
-  };
-  syncBuiltinESMExports();
-`;
 
 /** Where a start has looked at the folder, and has no server yet. */
 const aboutToServe = { at: 'mkdtemp', before: 'outspoken-pg-' };
@@ -38,7 +20,6 @@ let env: Record<string, string>;
 beforeAll(async () => {
   backedUp = await backUpOne('crossing');
   ({ dataDir, env } = backedUp);
-  await writeFile(join(backedUp.folder, 'waits.mjs'), waits);
 }, 90_000);
 afterAll(() => rm(backedUp.folder, { recursive: true, force: true }));
 beforeEach(() => backedUp.putBack());
@@ -55,20 +36,14 @@ afterEach(() => {
   for (const one of stopped.splice(0)) if (!one.isOver()) one.child.kill('SIGKILL');
 });
 
-/** Lets a process come to a point, and then, once it may, go on. */
-async function stopAt(point: typeof aboutToServe, begin: (of: typeof env) => Launched) {
-  const mark = join(backedUp.folder, randomId());
-  const launched = begin({
-    ...env,
-    NODE_OPTIONS: `--import=${join(backedUp.folder, 'waits.mjs')}`,
-    WAITS_AT: point.at,
-    WAITS_FOR: point.before,
-    WAITS_WITH: mark,
+async function stopAt(point: Point, begin: (of: typeof env) => Launched) {
+  const held = await holdUp(backedUp.folder, point, (variables) => {
+    const launched = begin({ ...env, ...variables });
+    stopped.push(launched);
+    return launched;
   });
-  stopped.push(launched);
-  await until(async () => launched.isOver() || existsSync(`${mark}.waits`), 'the point', 60_000);
-  expect(launched.said()).toBe('');
-  return { launched, goOn: () => writeFile(`${mark}.goes`, '') };
+  expect(held.launched.said()).toBe('');
+  return held;
 }
 
 async function expectRefused(start: Launched): Promise<void> {
