@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { runProgram } from '../support/commands.ts';
+import { holdUp, type Point } from '../support/held-up.ts';
 import { type Belongings, belongingsOf } from '../support/left-behind.ts';
 import { launch, launchNpm, startProgram } from '../support/program.ts';
 
@@ -23,13 +24,22 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const inData = async () => (await readdir(env.DATA_DIR)).sort();
 
-/** A command that works on the data folder alone is told to stop once `moment` has come. */
-async function interrupt(args: string[], signal: NodeJS.Signals, moment: () => Promise<boolean>) {
+/** A command that works on the data folder alone is told to stop once `moment` has come; held up there, if need be. */
+async function interrupt(
+  args: string[],
+  signal: NodeJS.Signals,
+  moment: () => Promise<boolean>,
+  point?: Point,
+) {
   const before = await inData();
-  const command = launch(env, { script: 'src/commands/main', args });
-  await until(async () => command.isOver() || (await moment()), 'the moment', 60_000);
+  const begin = (variables = {}) => launch({ ...env, ...variables }, { script: 'src/commands/main', args });
+  const { launched: command, goOn } = point
+    ? await holdUp(folder, point, begin)
+    : { launched: begin(), goOn: async () => {} };
+  await until(async () => command.isOver() || (await moment()), 'the moment');
   expect(command.said()).toBe('');
   command.child.kill(signal);
+  await goOn();
   expect(await command.ended).toEqual({ code: 130, signal: null });
   expect(command.said()).toBe('');
   expect(await inData()).toEqual(before);
@@ -43,7 +53,7 @@ describe('a command without a running instance that is interrupted leaves no ser
   };
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('while that server starts (%s)', async (signal) => {
-    await interrupt(['pen'], signal, serves(env.DATA_DIR));
+    await interrupt(['pen'], signal, serves(env.DATA_DIR), { at: 'connect', before: 'PGSQL' });
     expect(await belongings?.left()).toEqual([]);
   });
 
