@@ -7,42 +7,12 @@ import { freePort } from '../../bench/free-port.ts';
 import { type Owner, ownerOfServer } from '../../src/embedded/cluster.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
+import { holdUp } from '../support/held-up.ts';
 import { appKeyOf, plainMasterKeys } from '../support/keys.ts';
 import { launch, type Program, startProgram, whenReady } from '../support/program.ts';
 import { Visitor } from '../support/visitor.ts';
 
 type Environment = Record<string, string>;
-
-/** Holds its process up when it is about to connect to its server, to own it, or to end another's, until it may go on. */
-const waits = `
-  import { existsSync, writeFileSync } from 'node:fs';
-  import { createRequire } from 'node:module';
-  import { join } from 'node:path';
-  const { WAITS_AT, WAITS_WITH } = process.env;
-  const wait = async () => {
-    writeFileSync(WAITS_WITH + '.waits', '');
-    while (!existsSync(WAITS_WITH + '.goes')) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-  const { Client } = createRequire(join(process.cwd(), 'package.json'))('pg');
-  const { connect, query } = Client.prototype;
-  const { kill } = process;
-  if (WAITS_AT === 'connect')
-    Client.prototype.connect = async function () {
-      await wait();
-      return connect.call(this);
-    };
-  if (WAITS_AT === 'own')
-    Client.prototype.query = async function (text, ...rest) {
-      if (String(text).includes('pg_advisory_lock')) await wait();
-      return query.call(this, text, ...rest);
-    };
-  if (WAITS_AT === 'end')
-    process.kill = (pid, signal) => {
-      if (signal !== 'SIGINT') return kill.call(process, pid, signal);
-      void wait().then(() => kill.call(process, pid, signal));
-      return true;
-    };
-`;
 
 let folder: string;
 const inFolder = (name: string) => join(folder, name);
@@ -114,32 +84,28 @@ describe('of two that start at once on a new data folder', () => {
     expect((await ready()[0]?.ended)?.code).toBe(0);
   });
 
-  it.each(['connect', 'own'])(
-    'the one whose server the other took for an orphan, since it had yet to %s, is refused',
-    async (moment) => {
-      await writeFile(inFolder('waits.mjs'), waits);
-      const env = { PORT: '0', LOG_LEVEL: 'warn', DATA_DIR: inFolder(`orphan-${moment}`) };
-      expect(await (await startProgram(env)).stop()).toBe(0);
-      const stopAt = async (at: string) => {
-        const mark = inFolder(`${moment}-${at}`);
-        const hook = { NODE_OPTIONS: `--import=${inFolder('waits.mjs')}`, WAITS_AT: at, WAITS_WITH: mark };
-        const launched = launch({ ...env, ...hook });
-        await until(async () => launched.isOver() || existsSync(`${mark}.waits`), `to ${at}`, 60_000);
-        return { launched, goOn: () => writeFile(`${mark}.goes`, '') };
-      };
-      const early = await stopAt(moment);
-      await until(async () => existsSync(inFolder(`orphan-${moment}/postgres/postmaster.pid`)), 'a server');
-      const late = await stopAt('end');
-      if (moment === 'own') await early.goOn();
-      await new Promise((resolve) => setTimeout(resolve, 1000)); // where it could own it, it would by now
-      await late.goOn();
-      const program = await whenReady(late.launched);
+  it.each([
+    { at: 'connect', before: 'PGSQL' },
+    { at: 'query', before: 'pg_advisory_lock' },
+  ])('the one whose server the other takes for an orphan is refused: $at', async (moment) => {
+    const env = { PORT: '0', LOG_LEVEL: 'warn', DATA_DIR: inFolder(`orphan-${moment.at}`) };
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    const begin = (variables: Environment) => launch({ ...env, ...variables });
+    const early = await holdUp(folder, moment, begin);
+    const pidFile = inFolder(`orphan-${moment.at}/postgres/postmaster.pid`);
+    await until(async () => existsSync(pidFile), 'a server');
+    const late = await holdUp(folder, { at: 'kill', before: 'SIGINT' }, begin);
+    if (moment.at === 'query') {
       await early.goOn();
-      expect(await early.launched.ended).toEqual({ code: 1, signal: null });
-      expect(early.launched.said()).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
-      expect(await program.stop()).toBe(0);
-    },
-  );
+      await new Promise((resolve) => setTimeout(resolve, 1000)); // if it could own its server, it would by now
+    }
+    await late.goOn();
+    const program = await whenReady(late.launched);
+    await early.goOn();
+    expect(await early.launched.ended).toEqual({ code: 1, signal: null });
+    expect(early.launched.said()).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
+    expect(await program.stop()).toBe(0);
+  });
 });
 
 describe('a data folder that cannot be used', () => {

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { randomId, until } from './advocate.ts';
 import type { Launched } from './program.ts';
 
-/** What a process is about to do: `fetch` or `connect` to what matches, or this in `node:fs/promises` with such a path. */
+/**
+ * What a process is about to do: `fetch` or `connect` to what matches, `query` the database for it, `kill` with such a
+ * signal, or this in `node:fs/promises` with such a path.
+ */
 export type Point = { at: string; before: string };
 
 /** Holds its process up when it is about to do the given thing, until it may go on. */
@@ -12,7 +15,7 @@ const waits = `
   import fs from 'node:fs/promises';
   import { existsSync, writeFileSync } from 'node:fs';
   import { Socket } from 'node:net';
-  import { syncBuiltinESMExports } from 'node:module';
+  import { createRequire, syncBuiltinESMExports } from 'node:module';
   const { WAITS_AT, WAITS_FOR, WAITS_WITH } = process.env;
   const wait = async (what) => {
     if (!new RegExp(WAITS_FOR).test(what)) return;
@@ -27,12 +30,20 @@ const waits = `
       void wait(to[0]).then(() => real.apply(this, to));
       return this;
     };
+  } else if (WAITS_AT === 'kill') {
+    const real = process.kill;
+    process.kill = (pid, signal) => {
+      if (signal === WAITS_FOR) void wait(signal).then(() => real.call(process, pid, signal));
+      else real.call(process, pid, signal);
+      return true;
+    };
   } else {
-    const home = WAITS_AT === 'fetch' ? globalThis : fs;
+    const clients = () => createRequire(process.cwd() + '/')('pg').Client.prototype;
+    const home = WAITS_AT === 'fetch' ? globalThis : WAITS_AT === 'query' ? clients() : fs;
     const real = home[WAITS_AT];
-    home[WAITS_AT] = async (what, ...rest) => {
+    home[WAITS_AT] = async function (what, ...rest) {
       await wait(what);
-      return real(what, ...rest);
+      return real.call(this, what, ...rest);
     };
   }
   syncBuiltinESMExports();
