@@ -187,7 +187,7 @@ describe('erasing', () => {
     const eraseFrom = async (page: string) => {
       expect((await visitor.get(page)).html).toContain(`href="${page}/erase"`);
       const ask = await visitor.get(`${page}/erase`);
-      expect(wordsOf(ask)).toContain('no brand has got');
+      expect(wordsOf(ask)).toContain('No brand has got');
       expect(ask.html).toContain(`href="${page}"`); // the way back
       return visitor.post(`${page}/erase`, formOn(ask, `${page}/erase`).fields);
     };
