@@ -192,11 +192,18 @@ describe('erasing', () => {
       return visitor.post(`${page}/erase`, formOn(ask, `${page}/erase`).fields);
     };
 
-    it.each(['the page after the form', 'the link in the mail'])('are erased from %s', async (from) => {
+    it.each([
+      ['the page after the form', 'open'],
+      ['the link in the mail', 'open'],
+      ['the link in the mail', 'paused'],
+    ])('are erased from %s while the campaign is %s', async (from, state) => {
       const [last, before] = [await newest(), await people()];
       const waiting = await writeLetters(visitor, { email, brand: ['hm', 'gap'] });
       const link = await confirmationLink(instance, email);
-      const erased = await eraseFrom(from === 'the link in the mail' ? link : waiting);
+      await instance.query('update campaign set state = $1', [state]);
+      const erased = await eraseFrom(from === 'the link in the mail' ? link : waiting).finally(() =>
+        instance.query("update campaign set state = 'open'"),
+      );
       expect([erased.status, erased.location]).toEqual([303, '/erased']);
       expect(await people()).toBe(before);
       const row = { state: 'cancelled', message_id: null };
