@@ -80,9 +80,12 @@ export async function takeFolder(folder: string, warn: (words: string) => void):
   };
   const hold = async () => {
     const client = await connectWhenReady(server, url, { dataFolder, warn });
-    await client.query('select pg_advisory_lock($1)', [instanceLock]).catch(() => {
+    try {
+      await client.query('select pg_advisory_lock($1)', [instanceLock]);
+      await knock(url);
+    } catch {
       throw inUse(dataFolder); // who starts in the same moment took our server for an orphan, and goes on with its own
-    });
+    }
     return client;
   };
   const holder = await hold().catch(async (error) => {
@@ -147,6 +150,17 @@ function spawnServer(programs: Programs, owner: Owner, dataFolder: string, socke
   });
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
   return { process: child, said: collect(child), failure: () => failure, isOver, ended };
+}
+
+/**
+ * Fails where a server is about to end, since it takes nobody in any more: among the connections that it ends, that of
+ * whoever told it to may be the first, and then the lock is ours, for a moment.
+ */
+async function knock(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {}); // its end is told by `connect`, or does not matter any more
+  await client.connect();
+  await client.end();
 }
 
 /** How often it is tried until a server must have come up, or tell that it will. */
