@@ -15,6 +15,7 @@ const byCode: Record<string, string> = {
   ECONNREFUSED: 'nothing listens there',
   ENOENT: 'nothing listens there',
   ECONNRESET: 'it is going down',
+  EPIPE: 'it is going down',
   ENOTFOUND: 'its host is not known',
   EAI_AGAIN: 'its host cannot be looked up now',
   ETIMEDOUT: 'it does not answer',

@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { migrate } from '../../src/db/migrate.ts';
-import { reasonAgainst } from '../../src/db/usable.ts';
+import { reasonAgainst, unreachable } from '../../src/db/usable.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
+import { ExpectedError } from '../../src/expected.ts';
 import { emptyDatabase, latinDatabase, onServer } from '../support/database.ts';
 import { launch, startProgram } from '../support/program.ts';
 
@@ -76,6 +77,14 @@ describe('a database that cannot be used is told, with the reason', () => {
     } finally {
       await drop();
       await onServer('drop role guest');
+    }
+  });
+
+  it('when it went away just after it had let us in', () => {
+    for (const code of ['ECONNRESET', 'EPIPE']) {
+      const said = unreachable(Object.assign(new Error(`write ${code}`), { code }));
+      expect(said).toBeInstanceOf(ExpectedError);
+      expect((said as Error).message).toContain('it is going down');
     }
   });
 
