@@ -85,6 +85,12 @@ export async function confirmationLink(mailboxes: Mailboxes, address: string, co
   return link;
 }
 
+/** Waits until all mails to advocates that were asked for have been sent: several are sent at a time, in any order. */
+export async function untilMailsAreSent({ query }: Pick<Instance, 'query'>): Promise<void> {
+  const unsent = "select 1 from notice where state <> 'accepted'";
+  await until(async () => (await query(unsent)).length === 0, 'the end of all mails');
+}
+
 /** From the form to the private page: writes, reads the mail, presses the button. */
 export async function writeAndConfirm(
   mailboxes: Mailboxes,
@@ -105,6 +111,7 @@ export async function writeAndConfirm(
 
 /** What a receipt says of each letter. */
 export function lettersOn(page: Page): { brand: string; state: string; handle: string }[] {
+  if (page.status === 429)
   return [...page.html.matchAll(/data-letter="([^"]*)" data-brand="([^"]*)" data-state="([^"]*)"/g)].map(
     ([, handle = '', brand = '', state = '']) => ({ handle, brand, state }),
   );

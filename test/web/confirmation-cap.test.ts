@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { confirmationLink, mailFor, until, writeLetters } from '../support/advocate.ts';
+import { confirmationLink, mailFor, untilMailsAreSent, writeLetters } from '../support/advocate.ts';
 import { formOn } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { impersonal, type Page, wordsOf } from '../support/visitor.ts';
@@ -20,13 +20,6 @@ async function askAgain(waiting: string): Promise<Page> {
   return visitor.get(answer.location);
 }
 
-/** Everything that was asked for before has been sent once this is done. */
-const untilIdle = () =>
-  until(
-    async () => (await instance.query("select 1 from notice where state <> 'accepted'")).length === 0,
-    'the end of all mails',
-  );
-
 const mailsTo = async (email: string) => (await mailFor(instance, email)).length;
 
 describe('a mailbox gets two confirmation mails in 24 hours', () => {
@@ -40,7 +33,7 @@ describe('a mailbox gets two confirmation mails in 24 hours', () => {
     ]) {
       pages.push(impersonal(await instance.visitor().get(await write(email))));
     }
-    await untilIdle();
+    await untilMailsAreSent(instance);
     const mails = await Promise.all(
       ['flood@mail.example', 'flood+1@mail.example', 'FLOOD@mail.example'].map(mailsTo),
     );
@@ -50,20 +43,20 @@ describe('a mailbox gets two confirmation mails in 24 hours', () => {
 
   it('and no third one when they are asked for at the same moment', async () => {
     await Promise.all(Array.from({ length: 6 }, () => write('rush@mail.example')));
-    await untilIdle();
+    await untilMailsAreSent(instance);
     expect(await mailsTo('rush@mail.example')).toBe(2);
   });
 
   it('and no third one by asking to have it sent again', async () => {
     const waiting = await write('again@mail.example');
     await confirmationLink(instance, 'again@mail.example');
-    await untilIdle();
+    await untilMailsAreSent(instance);
     const pages: string[] = [];
     for (let n = 0; n < 4; n += 1) {
       const page = await askAgain(waiting);
       expect(wordsOf(page)).toContain('If this address can still get mail from us today');
       pages.push(impersonal(page));
-      await untilIdle();
+      await untilMailsAreSent(instance);
     }
     expect(await mailsTo('again@mail.example')).toBe(2);
     expect(new Set(pages).size).toBe(1);
@@ -77,12 +70,12 @@ describe('a mailbox gets two confirmation mails in 24 hours', () => {
     const waiting = await write('tomorrow@mail.example');
     await write('tomorrow@mail.example');
     await write('tomorrow@mail.example');
-    await untilIdle();
+    await untilMailsAreSent(instance);
     expect(await mailsTo('tomorrow@mail.example')).toBe(2);
     await instance.query(`
       update confirmation_cap set asked_at = array(select asked - interval '24 hours' from unnest(asked_at) asked)`);
     await askAgain(waiting);
-    await untilIdle();
+    await untilMailsAreSent(instance);
     expect(await mailsTo('tomorrow@mail.example')).toBe(3);
   });
 });
@@ -93,7 +86,7 @@ describe('the page that says "look into your mailbox"', () => {
     await instance.visitor().post(await confirmationLink(instance, 'done@mail.example'));
     expect(wordsOf(await instance.visitor().get(waiting))).toContain('You have confirmed these letters');
     await instance.visitor().post(`${waiting}/again`);
-    await untilIdle();
+    await untilMailsAreSent(instance);
     expect(await mailsTo('done@mail.example')).toBe(1);
   });
 

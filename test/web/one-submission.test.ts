@@ -1,5 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { campaignPath, confirmationLink, letterFields, mailFor, until } from '../support/advocate.ts';
+import {
+  campaignPath,
+  confirmationLink,
+  letterFields,
+  mailFor,
+  untilMailsAreSent,
+} from '../support/advocate.ts';
 import { formOn } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 
@@ -28,12 +34,9 @@ async function storedBy(work: () => Promise<unknown>): Promise<{ submissions: nu
   };
 }
 
-/** Mails to an address, once all that were asked for have been sent: several are sent at a time, in any order. */
+/** Mails to an address, once all that were asked for have been sent. */
 async function mailsOnceIdle(address: string): Promise<number> {
-  await until(
-    async () => (await instance.query("select 1 from notice where state <> 'accepted'")).length === 0,
-    'the end of all mails',
-  );
+  await untilMailsAreSent(instance);
   return (await mailFor(instance, address)).length;
 }
 
