@@ -10,6 +10,7 @@ import { fixture, type SentLetter, sendLetter } from '../support/came-back.ts';
 import { cloneDatabase } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { bring, connectTo } from '../support/mail-client.ts';
+import { inOneMinute } from '../support/moments.ts';
 import { describeWith } from '../support/needs.ts';
 import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 
@@ -195,11 +196,6 @@ describe('the limits of the listener', () => {
   const startWith = (limits: Partial<typeof inboundLimits>) =>
     startInstance({ roles: ['inbound'], inboundLimits: { ...inboundLimits, ...limits } });
   const perMinute = inboundLimits.perMinute;
-  /** What is counted in a minute is counted anew in the next one, which must not begin in the middle of a test. */
-  const inOneMinute = async () => {
-    const left = 60_000 - (Date.now() % 60_000);
-    if (left < 10_000) await new Promise((resolve) => setTimeout(resolve, left + 100));
-  };
 
   it.each([
     ['connections at a time', { connections: 3 }],

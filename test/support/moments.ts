@@ -3,6 +3,12 @@ import { until } from './advocate.ts';
 import type { Instance } from './instance.ts';
 import { gate } from './letters.ts';
 
+/** What is counted in a minute is counted anew in the next one, which must not begin in the middle of a test. */
+export async function inOneMinute(): Promise<void> {
+  const left = 60_000 - (Date.now() % 60_000);
+  if (left < 10_000) await new Promise((resolve) => setTimeout(resolve, left + 100));
+}
+
 /** Waits until somebody waits for a lock that somebody else has. */
 export async function untilSomebodyWaits({ query }: Pick<Instance, 'query'>): Promise<void> {
   const waiting =
