@@ -34,6 +34,13 @@ async function walk(page: Page, instance: Instance, email: string): Promise<stri
   return page.url();
 }
 
+/** The last steps of the way, from the private page. */
+async function erase(page: Page): Promise<void> {
+  await page.getByRole('link', { name: 'Erase my data now' }).click();
+  await page.getByRole('button', { name: 'Erase everything now' }).click();
+  await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
+}
+
 const accepted = '3 of your 3 letters have been accepted';
 
 describeWith('chromium', 'the main path in a browser', (program) => {
@@ -72,9 +79,7 @@ describeWith('chromium', 'the main path in a browser', (program) => {
     await page.getByRole('link', { name: 'Read your copy: Nike' }).click();
     await page.getByText('I sew trousers.').waitFor();
     await page.getByRole('link', { name: 'Back to your letters' }).click();
-    await page.getByRole('link', { name: 'Erase my data now' }).click();
-    await page.getByRole('button', { name: 'Erase everything now' }).click();
-    await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
+    await erase(page);
     expect([...origins]).toEqual([instance.url]);
     expect(complaints).toEqual([]);
     await close();
@@ -96,9 +101,7 @@ describeWith('chromium', 'the main path in a browser', (program) => {
     await untilAllEnded(instance);
     await page.getByRole('link', { name: 'Look again' }).click();
     await page.getByText(accepted).waitFor();
-    await page.getByRole('link', { name: 'Erase my data now' }).click();
-    await page.getByRole('button', { name: 'Erase everything now' }).click();
-    await page.getByRole('heading', { name: 'Your data is erased' }).waitFor();
+    await erase(page);
     expect([...origins]).toEqual([instance.url]);
     expect(complaints).toEqual([]);
     await close();
