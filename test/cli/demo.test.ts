@@ -113,6 +113,8 @@ describe('npm run demo', () => {
     const client = new pg.Client({ connectionString: await findRunningPostgres(instance.dataFolder) });
     await client.connect();
     await client.query(`update contact set health = 'suspended' where address = 'human-rights@nike.example'`);
+    const { rows } = await client.query("select from letter where state <> 'draft'");
+    expect(rows).toEqual([]);
     await client.end();
     await instance.goOn();
 
