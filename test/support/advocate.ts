@@ -112,6 +112,7 @@ export async function writeAndConfirm(
 /** What a receipt says of each letter. */
 export function lettersOn(page: Page): { brand: string; state: string; handle: string }[] {
   if (page.status === 429)
+    throw new Error('private pages were opened too often: this one tells nothing of letters');
   return [...page.html.matchAll(/data-letter="([^"]*)" data-brand="([^"]*)" data-state="([^"]*)"/g)].map(
     ([, handle = '', brand = '', state = '']) => ({ handle, brand, state }),
   );

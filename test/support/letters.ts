@@ -249,20 +249,16 @@ export async function untilTheyStand(
   wanted: (states: Record<string, string>) => boolean,
 ): Promise<void> {
   let last: Record<string, string> = {};
-  await until(
-    async () => {
-      const rows = await query<{ slug: string; state: string }>(
-        `select slug, state::text from letter
+  await until(async () => {
+    const rows = await query<{ slug: string; state: string }>(
+      `select slug, state::text from letter
          join brand on brand.id = brand_id join advocate on advocate.id = advocate_id
          where receipt_hash = sha256($1::text::bytea)`,
-        [receipt.slice('/r/'.length)],
-      );
-      last = Object.fromEntries(rows.map(({ slug, state }) => [slug, state]));
-      return wanted(last);
-    },
-    'letters',
-    60_000,
-  ).catch(() => {
+      [receipt.slice('/r/'.length)],
+    );
+    last = Object.fromEntries(rows.map(({ slug, state }) => [slug, state]));
+    return wanted(last);
+  }).catch(() => {
     throw new Error(`waited in vain for somebody's letters; they are ${JSON.stringify(last)}`);
   });
 }
