@@ -8,11 +8,10 @@ export type Loop = {
 type Options = {
   /** The longest time between two rounds, in milliseconds. */
   interval: number;
-  /**
-   * The shortest, in milliseconds: `least` after a quiet time, and twice as long after each round that was woken
-   * meanwhile, up to `most`. So what comes alone is not kept waiting, and what comes in crowds shares a round.
-   */
-  gap?: { least: number; most: number };
+  /** The shortest, in milliseconds. */
+  gap?: number;
+  /** Whether it is time for a round; where it is not, this is asked again after the shortest time. */
+  isTime?: () => Promise<boolean>;
   onError: (error: unknown) => void;
 };
 
@@ -22,11 +21,10 @@ type Options = {
  */
 export function startLoop(
   round: () => Promise<void>,
-  { interval, gap = { least: 0, most: 0 }, onError }: Options,
+  { interval, gap = 0, isTime = async () => true, onError }: Options,
 ): Loop {
   let stopped = false;
   let woken = false;
-  let distance = gap.least;
   let resting = false;
   let interrupt = () => {};
 
@@ -39,15 +37,25 @@ export function startLoop(
       };
     });
 
+  /** @returns whether there was a round, or an attempt at one */
+  async function take(): Promise<boolean> {
+    try {
+      if (!(await isTime())) return false;
+      await round();
+    } catch (error) {
+      onError(error);
+    }
+    return true;
+  }
+
   const running = (async () => {
     while (!stopped) {
       woken = false;
-      await round().catch(onError);
+      const isDone = await take();
       resting = true;
-      if (!stopped) await sleep(distance);
+      if (!stopped) await sleep(gap);
       resting = false;
-      distance = woken ? Math.min(gap.most, 2 * distance) : gap.least;
-      if (!stopped && !woken) await sleep(interval - gap.least);
+      if (!stopped && !woken && isDone) await sleep(interval - gap);
     }
   })();
 

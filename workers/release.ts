@@ -3,7 +3,7 @@ import { isPassing } from '../src/db/database.ts';
 import { readStanding, type Standing } from '../src/hold/hold.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
-import { type Bundle, releaseLetters } from '../src/letters/release-letters.ts';
+import { type Bundle, isTimeToRelease, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
 import { dueReplies } from '../src/replies/reply-queue.ts';
 import { type Loop, startLoop } from './loop.ts';
@@ -20,9 +20,9 @@ export async function addBundles(
 }
 
 /**
- * Releases what is due, a second after the last time at the latest, and at once after a hint. Under load the rounds come
- * to keep a second apart: what came meanwhile shares its bundles, and a bundle of thirty costs little more than one of
- * three. `stuckFor` says for how long no round has come to a good end, in milliseconds.
+ * Releases what is due, a second after the last time at the latest, and soon after a hint: as soon as the rounds of all
+ * workers are far enough apart (`isTimeToRelease`). `stuckFor` says for how long none has
+ * come to a good end, in milliseconds.
  */
 export function startRelease(
   { database, log }: Context,
@@ -35,18 +35,26 @@ export function startRelease(
   };
   const tell = tellOfHold(log);
   let endedAt = performance.now();
+  const goesWell = () => {
+    endedAt = performance.now();
+  };
+  const isTime = async () => {
+    const itIs = await isTimeToRelease(database);
+    if (!itIs) goesWell();
+    return itIs;
+  };
   const loop = startLoop(
     async () => {
       const standing = await readStanding(database);
       tell(standing);
       if (!standing.hold && !(await mark.isLost())) {
-        await addBundles(queues, await releaseLetters(database));
+        await addBundles(queues, await releaseLetters(database, 'in turn'));
         await queues.notices.add(await dueNotices(database));
         await queues.replies.add(await dueReplies(database));
       } // else what waits, waits
-      endedAt = performance.now();
+      goesWell();
     },
-    { interval: 1000, gap: { least: 125, most: 1000 }, onError },
+    { interval: 1000, gap: 125, isTime, onError },
   );
   return { ...loop, stuckFor: () => performance.now() - endedAt };
 }

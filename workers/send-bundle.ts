@@ -15,13 +15,20 @@ export const lettersInTheAir = 10;
 const bundlesAtOnce = 3;
 const singlesAtOnce = 4;
 
-type Options = { workerId: number; mark: Mark; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
+type Options = {
+  workerId: number;
+  mark: Mark;
+  mailer: Mailer;
+  stopping: AbortSignal;
+  onDone: () => void;
+  onEmpty: () => void;
+};
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
   { singles, bundles: large }: Pick<Queues, 'singles' | 'bundles'>,
-  { workerId, mark, mailer, stopping, onDone }: Options,
+  { workerId, mark, mailer, stopping, onDone, onEmpty }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
@@ -49,7 +56,7 @@ export function startSendingBundles(
       onDone();
     }
   };
-  const workers = [singles.work(handle, singlesAtOnce), large.work(handle, bundlesAtOnce)];
+  const workers = [singles.work(handle, singlesAtOnce, onEmpty), large.work(handle, bundlesAtOnce, onEmpty)];
   return {
     active,
     /** For how long the database has let nothing be claimed or recorded that was to be, in milliseconds. */

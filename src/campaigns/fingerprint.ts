@@ -1,9 +1,19 @@
+import type { KeyObject } from 'node:crypto';
 import { sameMailbox } from '../people/address.ts';
-import { keyedHash, type Place, type Vault, type WrappedKey } from '../people/vault.ts';
+import { keyedHash, type Place, type Vault } from '../people/vault.ts';
 
 /** Where a campaign's fingerprint key is stored. The slug names the row and never changes. */
 export function fingerprintKeyPlace(slug: string): Place {
   return { table: 'campaign', column: 'fingerprint_key', row: slug };
+}
+
+/** @throws Error when `APP_KEY` lacks the version that wrapped it, or the bytes were altered */
+export function openFingerprintKey(
+  vault: Vault,
+  campaign: { slug: string; fingerprint_key: Buffer; fingerprint_key_version: number },
+): KeyObject {
+  const { slug, fingerprint_key: wrapped, fingerprint_key_version: version } = campaign;
+  return vault.unwrapKey({ wrapped, version }, fingerprintKeyPlace(slug));
 }
 
 /**
@@ -12,13 +22,7 @@ export function fingerprintKeyPlace(slug: string): Place {
  *
  * @returns 16 bytes per brand
  */
-export function fingerprints(
-  vault: Vault,
-  campaign: { slug: string; key: WrappedKey },
-  address: string,
-  brandIds: readonly number[],
-): Buffer[] {
-  const key = vault.unwrapKey(campaign.key, fingerprintKeyPlace(campaign.slug));
+export function fingerprints(key: KeyObject, address: string, brandIds: readonly number[]): Buffer[] {
   const mailbox = sameMailbox(address);
   return brandIds.map((brandId) => keyedHash(key, `${brandId} ${mailbox}`, 16));
 }

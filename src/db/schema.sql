@@ -308,6 +308,16 @@ comment on column receiver.strikes is 'letters in a row that were put off with a
 comment on column receiver.backoff is 'seconds between two probes; null: letters still go';
 comment on column receiver.probe_at is 'no letter goes before this time, and then one';
 
+create table release_round (
+  one boolean default true not null,
+  released_at timestamp with time zone default '1970-01-01 00:00:00+00'::timestamp with time zone not null,
+  gap interval default '00:00:00.125'::interval not null,
+  more_waited boolean default false not null,
+  constraint release_round_pkey PRIMARY KEY (one),
+  constraint release_round_one_check CHECK (one)
+);
+comment on table release_round is 'when letters were released last, so that workers take turns';
+
 create table reply (
   id bigint generated always as identity not null,
   handle text not null,

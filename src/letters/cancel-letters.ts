@@ -1,4 +1,4 @@
-import { fingerprints } from '../campaigns/fingerprint.ts';
+import { fingerprints, openFingerprintKey } from '../campaigns/fingerprint.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import type { TakenBack } from '../hold/taken-back.ts';
 import { openAddress, type Sealed } from '../people/advocate.ts';
@@ -155,10 +155,11 @@ async function cancelWaiting(
   await transaction.rows(waitForThem, [advocate.id, handle ?? null]);
   const cancelled = await transaction.rows(cancel, [advocate.id, handle ?? null]);
   // drafts have no marks yet: those that are there belong to other letters of the same mailbox
-  if (cancelled.length > 0 && advocate.confirmed && advocate.fingerprint_key) {
-    const key = { wrapped: advocate.fingerprint_key, version: advocate.fingerprint_key_version };
+  const { slug, fingerprint_key, fingerprint_key_version } = advocate;
+  if (cancelled.length > 0 && advocate.confirmed && fingerprint_key) {
+    const key = openFingerprintKey(vault, { slug, fingerprint_key, fingerprint_key_version });
     const brandIds = cancelled.map(({ brand_id }) => brand_id);
-    const marks = fingerprints(vault, { slug: advocate.slug, key }, openAddress(vault, advocate), brandIds);
+    const marks = fingerprints(key, openAddress(vault, advocate), brandIds);
     await transaction.rows(forgetFingerprints, [advocate.campaign_id, marks]);
   }
   return cancelled;

@@ -1,7 +1,8 @@
+import type { KeyObject } from 'node:crypto';
 import { isOpen } from '../campaigns/campaign-store.ts';
-import { fingerprints } from '../campaigns/fingerprint.ts';
+import { fingerprints, openFingerprintKey } from '../campaigns/fingerprint.ts';
 import { type Queryable, statement } from '../db/database.ts';
-import { type Identity, openAddress, openTokens, type Sealed } from '../people/advocate.ts';
+import { type Identity, openPerson, openTokens, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { moveLetters } from './move.ts';
@@ -138,22 +139,27 @@ export async function confirmLetters(db: Queryable, vault: Vault, tokens: string
   return found.map((one) => {
     if ('kind' in one) return one;
     if (!there.has(one.row.id)) return { kind: 'unknown link' }; // expired or erased in this very moment
-    return { kind: 'confirmed', receipt: openTokens(vault, one.row).receipt };
+    return { kind: 'confirmed', receipt: one.receipt };
   });
 }
 
-type Found = { row: Row; marks: Buffer[] };
+type Found = { row: Row; marks: Buffer[]; receipt: string };
 
 async function find(db: Queryable, vault: Vault, tokens: string[]): Promise<(Found | Confirmed)[]> {
   const hashes = tokens.map(hashToken);
   const rows = await db.rows(findByConfirmToken, [hashes]);
+  const keys = new Map<number, KeyObject>();
+  const keyOf = (row: Row) => {
+    const key = keys.get(row.campaign_id) ?? openFingerprintKey(vault, row);
+    keys.set(row.campaign_id, key);
+    return key;
+  };
   return hashes.map((hash) => {
     const row = rows.find(({ confirm_hash }) => confirm_hash.equals(hash));
     if (!row) return { kind: 'unknown link' };
     if (row.confirmed) return { kind: 'confirmed', receipt: openTokens(vault, row).receipt };
     if (!row.open) return { kind: 'closed', slug: row.slug };
-    const key = { wrapped: row.fingerprint_key, version: row.fingerprint_key_version };
-    const marks = fingerprints(vault, { slug: row.slug, key }, openAddress(vault, row), row.brand_ids);
-    return { row, marks };
+    const { address, tokens } = openPerson(vault, row);
+    return { row, marks: fingerprints(keyOf(row), address, row.brand_ids), receipt: tokens.receipt };
   });
 }

@@ -2,7 +2,7 @@ import type { Campaign } from '../campaigns/campaign.ts';
 import { findCampaignById } from '../campaigns/campaign-store.ts';
 import type { Wordings } from '../campaigns/wordings.ts';
 import { type Queryable, statement } from '../db/database.ts';
-import { openAddress, openSaid, openTokens, type Sealed } from '../people/advocate.ts';
+import { openPerson, openSaid, type Sealed } from '../people/advocate.ts';
 import { hashToken, numberOf } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { handleOf } from './alias.ts';
@@ -149,9 +149,10 @@ export async function readWaiting(db: Queryable, vault: Vault, token: string): P
   const advocate = await db.row(byWaiting, [hashToken(token)]);
   if (!advocate) return undefined;
   const letters = await db.rows(lettersOf, [advocate.id]);
+  const { address, tokens } = openPerson(vault, advocate);
   return {
-    address: openAddress(vault, advocate),
-    number: numberOf(openTokens(vault, advocate).confirm),
+    address,
+    number: numberOf(tokens.confirm),
     brands: letters.map(({ brand }) => brand),
     confirmed: advocate.confirmed_at !== null,
   };

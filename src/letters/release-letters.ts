@@ -15,10 +15,39 @@ export type Bundle = { id: string; size: number };
 
 const lock = "hashtext('outspoken release')";
 
+/**
+ * Rounds of all workers together come as far apart as this, in milliseconds: `least` after a quiet time, and twice as
+ * far after each round that came soon after another, up to `most`. So what comes alone is not kept waiting, and what
+ * comes in crowds shares bundles: one of thirty costs little more than one of three.
+ */
+const apart = { least: 125, most: 1000 };
+
+// Nobody has anything to send: then it is half as long, and no time at all where the last round had no room for more.
+const ranDry = 'not exists (select from bundle where worker_id is null)';
+const isTime = `(
+  select now() >= released_at + gap
+    or ${ranDry} and (more_waited or now() >= released_at + gap / 2)
+    or now() < released_at -- the clock was set back
+  from release_round where one)`;
+
+const timeToRelease = statement<{ is_time: boolean }>(`select ${isTime} as is_time`);
+
+/** Whether rounds would come far enough apart if the next one began now. A worker may ask this as often as it likes. */
+export async function isTimeToRelease(db: Queryable): Promise<boolean> {
+  return (await db.row(timeToRelease))?.is_time ?? true;
+}
+
+const millisecond = "interval '1 millisecond'";
+const haveReleased = statement(`
+  update release_round set released_at = now(), more_waited = $1,
+    gap = case when now() < released_at + 2 * gap then least(2 * gap, ${apart.most} * ${millisecond})
+      else ${apart.least} * ${millisecond} end
+  where one`);
+
 // Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later. On hold,
 // nothing is released, and nothing given up either.
 const onlyRelease = statement<{ free: boolean }>(
-  `select ${going} and pg_try_advisory_xact_lock(${lock}) as free`,
+  `select ${going} and ($1 or ${isTime}) and pg_try_advisory_xact_lock(${lock}) as free`,
 );
 
 const waitForRelease = statement(`select pg_advisory_xact_lock(${lock})`);
@@ -141,29 +170,43 @@ const release = statement<Bundle>(`
  * To a host that asked to be left alone goes a single letter now and then. Nothing here talks to the queue: the
  * caller adds a job per bundle once this is committed, and the sweep does if it cannot.
  *
+ * @param when 'in turn': only when it is time (`isTimeToRelease`)
  * @returns the bundles that were made; none while enough are on their way, or while another worker releases
  */
-export async function releaseLetters(db: Database): Promise<Bundle[]> {
+export async function releaseLetters(
+  db: Database,
+  when: 'at once' | 'in turn' = 'at once',
+): Promise<Bundle[]> {
   return db.transaction(async (transaction) => {
-    if (!(await transaction.row(onlyRelease))?.free) return [];
+    if (!(await transaction.row(onlyRelease, [when === 'at once']))?.free) return [];
     await transaction.rows(fallDue);
-    const bundles: Bundle[] = [];
     const room = bundlesAtOnce - ((await transaction.row(bundlesOpen))?.n ?? 0);
-    let turns = room > 0 ? await transaction.rows(counters) : [];
-    const aheadOf = new Map(turns.map(({ contact_id, ahead }) => [contact_id, ahead]));
-    while (turns.length > 0) {
-      const again: Counter[] = [];
-      for (const counter of turns) {
-        if (bundles.length >= room) return bundles;
-        const bundle = await releaseOne(transaction, counter, aheadOf);
-        if (!bundle) continue;
-        bundles.push(bundle);
-        if (bundle.size === bundleSize) again.push(counter);
-      }
-      turns = again;
-    }
+    const { bundles, moreWaits } = await fill(room, transaction);
+    if (bundles.length > 0) await transaction.rows(haveReleased, [moreWaits]);
     return bundles;
   });
+}
+
+/** Makes as many bundles as there is room for, in turns. */
+async function fill(
+  room: number,
+  transaction: Queryable,
+): Promise<{ bundles: Bundle[]; moreWaits: boolean }> {
+  const bundles: Bundle[] = [];
+  let turns = room > 0 ? await transaction.rows(counters) : [];
+  const aheadOf = new Map(turns.map(({ contact_id, ahead }) => [contact_id, ahead]));
+  while (turns.length > 0) {
+    const again: Counter[] = [];
+    for (const counter of turns) {
+      if (bundles.length >= room) return { bundles, moreWaits: true };
+      const bundle = await releaseOne(transaction, counter, aheadOf);
+      if (!bundle) continue;
+      bundles.push(bundle);
+      if (bundle.size === bundleSize) again.push(counter);
+    }
+    turns = again;
+  }
+  return { bundles, moreWaits: false };
 }
 
 /** @param aheadOf how far each contact is ahead of its pace: two campaigns may write to the same one */

@@ -7,7 +7,7 @@ import type { Mailer } from '../mail/mailer.ts';
 import { encodeMessage } from '../mail/message.ts';
 import type { Outcome } from '../mail/outcome.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
-import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
+import { openPerson, type Sealed } from '../people/advocate.ts';
 import { mintToken, numberOf } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { mostUnclear } from './notice-queue.ts';
@@ -115,9 +115,9 @@ async function deliver(
 ): Promise<Outcome> {
   const locale = locales.get(notice.language);
   const domain = notice.mail_domain ?? mailDomain;
-  const address = openAddress(vault, notice);
+  const { address, tokens } = openPerson(vault, notice);
+  const { confirm } = tokens;
   const from = `notices@${domain}`;
-  const { confirm } = openTokens(vault, notice);
   const message = encodeMessage({
     from: { name: 'Outspoken', address: from },
     to: { name: '', address },

@@ -46,7 +46,7 @@ export function sealAdvocate(
 }
 
 export function openAddress(vault: Vault, row: Sealed & { address: Buffer }): string {
-  return decrypt(dataKey(vault, row), place('address', row.submission), row.address).trimEnd();
+  return addressIn(row, dataKey(vault, row));
 }
 
 export function openSaid(vault: Vault, row: Sealed & { said: Buffer }): Said {
@@ -54,7 +54,22 @@ export function openSaid(vault: Vault, row: Sealed & { said: Buffer }): Said {
 }
 
 export function openTokens(vault: Vault, row: Sealed & { tokens: Buffer }): Tokens {
-  return JSON.parse(decrypt(dataKey(vault, row), place('tokens', row.submission), row.tokens)) as Tokens;
+  return tokensIn(row, dataKey(vault, row));
+}
+
+const addressIn = ({ submission, address }: Sealed & { address: Buffer }, key: KeyObject) =>
+  decrypt(key, place('address', submission), address).trimEnd();
+
+const tokensIn = ({ submission, tokens }: Sealed & { tokens: Buffer }, key: KeyObject) =>
+  JSON.parse(decrypt(key, place('tokens', submission), tokens)) as Tokens;
+
+/** Both of them, with the data key unwrapped once. */
+export function openPerson(
+  vault: Vault,
+  row: Sealed & { address: Buffer; tokens: Buffer },
+): { address: string; tokens: Tokens } {
+  const key = dataKey(vault, row);
+  return { address: addressIn(row, key), tokens: tokensIn(row, key) };
 }
 
 /** Encrypts under an advocate's data key what belongs to them in another table: it goes when the key goes. */

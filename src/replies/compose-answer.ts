@@ -2,7 +2,7 @@ import type { Wordings } from '../campaigns/wordings.ts';
 import { handleOf } from '../letters/alias.ts';
 import { composeLetter } from '../letters/compose.ts';
 import type { Mailbox } from '../mail/message.ts';
-import { openAddress, openSaid, openTokens } from '../people/advocate.ts';
+import { openPerson, openSaid } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import type { Answer, Answered } from './draft-store.ts';
 import { maskSecrets, type Secrets } from './own-words.ts';
@@ -26,9 +26,10 @@ export type ComposedAnswer = {
 };
 
 export function secretsOf({ vault, mailDomain }: Omit<Parts, 'wordings'>, answered: Answered): Secrets {
+  const { address, tokens } = openPerson(vault, answered);
   return {
-    address: openAddress(vault, answered),
-    tokens: Object.values(openTokens(vault, answered)),
+    address,
+    tokens: Object.values(tokens),
     domain: answered.mail_domain ?? mailDomain,
   };
 }

@@ -3,7 +3,7 @@ import { answerAlias, replyReturnPath } from '../letters/alias.ts';
 import type { Locale, Locales } from '../locale/locale.ts';
 import { encodeMessage } from '../mail/message.ts';
 import { renderNotice } from '../notices/render.ts';
-import { openAddress, openTokens, type Sealed } from '../people/advocate.ts';
+import { openPerson, type Sealed } from '../people/advocate.ts';
 import type { Vault } from '../people/vault.ts';
 import { hopMarks } from './marks.ts';
 import { dividingLine } from './own-words.ts';
@@ -43,7 +43,7 @@ export async function writeForward({ database, vault, locales, mailDomain, publi
   const locale = locales.get(row.language);
   const domain = row.mail_domain ?? mailDomain;
   const content = openContent(vault, row, row.handle, row.content);
-  const to = openAddress(vault, row);
+  const { address: to, tokens } = openPerson(vault, row);
   const date = new Date();
   const alias = answerAlias(vault, row.handle, domain);
   const message = encodeMessage({
@@ -54,7 +54,7 @@ export async function writeForward({ database, vault, locales, mailDomain, publi
     text: await renderNotice('reply', locale, {
       dividingLine,
       brand: row.brand,
-      link: `${publicUrl}/confirm/${openTokens(vault, row).confirm}`,
+      link: `${publicUrl}/confirm/${tokens.confirm}`,
       sender: senderOf(content),
       subject: content.subject,
       text: content.text,

@@ -43,23 +43,64 @@ describe('rounds', () => {
     await until(async () => rounds === 3, 'one more');
   });
 
-  it('come ever further apart in a crowd, which shares them, and never further than the most', async () => {
+  it('keep their distance, however often they are woken', async () => {
     const began: number[] = [];
     loop = startLoop(
       async () => {
         began.push(performance.now());
       },
-      { interval: never, gap: { least: 4, most: 32 }, onError: () => {} },
+      { interval: never, gap: 16, onError: () => {} },
     );
-    // without a most, the last of these would be hours away
-    while (began.length < 25) {
+    while (began.length < 10) {
       loop.wake();
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     const apart = began.slice(1).map((at, n) => at - (began[n] as number));
     // a timer may come a little early by this clock, and late as much as it likes
-    for (const [n, least] of [4, 8, 16, ...Array<number>(21).fill(32)].entries())
-      expect(apart[n]).toBeGreaterThan(least - 2);
+    expect(Math.min(...apart)).toBeGreaterThan(14);
+  });
+
+  it('wait until it is their time, and nobody need wake them for that', async () => {
+    let [asked, rounds] = [0, 0];
+    loop = startLoop(
+      async () => {
+        rounds += 1;
+      },
+      {
+        interval: never,
+        gap: 1,
+        isTime: async () => {
+          asked += 1;
+          return asked > 3;
+        },
+        onError: () => {},
+      },
+    );
+    await until(async () => rounds === 1, 'a round');
+    expect(asked).toBe(4);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([asked, rounds]).toEqual([4, 1]);
+  });
+
+  it('are asked for again where nobody could say whether it is their time', async () => {
+    let rounds = 0;
+    const told: unknown[] = [];
+    const failure = new Error('no answer');
+    loop = startLoop(
+      async () => {
+        rounds += 1;
+      },
+      {
+        interval: 1,
+        isTime: async () => {
+          if (told.length === 0) throw failure;
+          return true;
+        },
+        onError: (error) => told.push(error),
+      },
+    );
+    await until(async () => rounds > 0, 'a round');
+    expect(told).toEqual([failure]);
   });
 
   it('end with the one that is under way', async () => {

@@ -1,7 +1,14 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { openAddress, openSaid, openTokens, type Said, sealAdvocate } from '../../src/people/advocate.ts';
+import {
+  openAddress,
+  openPerson,
+  openSaid,
+  openTokens,
+  type Said,
+  sealAdvocate,
+} from '../../src/people/advocate.ts';
 import { createVault, decrypt, encrypt, keyedHash, type Place } from '../../src/people/vault.ts';
 import { plainKey, plainMasterKeys } from '../support/keys.ts';
 
@@ -127,6 +134,7 @@ describe('what is stored of a person', () => {
     expect(openAddress(vault, row)).toBe('sok@mail.example');
     expect(openSaid(vault, row)).toEqual(said);
     expect(openTokens(vault, row)).toEqual(tokens);
+    expect(openPerson(vault, row)).toEqual({ address: 'sok@mail.example', tokens });
   });
 
   it('does not show how long an address or a name is', () => {
