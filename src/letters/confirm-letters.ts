@@ -89,10 +89,10 @@ export type Confirmed =
   | { kind: 'closed'; slug: string }
   | { kind: 'unknown link' };
 
-/** Letters that wait for the button: `named` if they carry a name. */
+/** Letters that wait for the button: those that it would send are `ids`; `named` if they carry a name. */
 export type Confirmation =
   | Confirmed
-  | { kind: 'waiting'; brands: string[]; alreadyWritten: string[]; named: boolean };
+  | { kind: 'waiting'; ids: string[]; brands: string[]; alreadyWritten: string[]; named: boolean };
 
 /** What the link from the mailbox leads to. Looking changes nothing: mail scanners open links, too. */
 export async function lookAtConfirmation(db: Queryable, vault: Vault, token: string): Promise<Confirmation> {
@@ -102,14 +102,17 @@ export async function lookAtConfirmation(db: Queryable, vault: Vault, token: str
   const { row, marks } = found;
   const written = await db.rows(known, [row.campaign_id, marks]);
   const names = new Map((await db.rows(brandNames, [row.brand_ids])).map(({ id, name }) => [id, name]));
-  const brands = row.brand_ids.map((id, n) => ({
-    name: names.get(id) ?? '',
+  const drafts = row.brand_ids.map((brandId, n) => ({
+    id: row.ids[n] as string,
+    brand: names.get(brandId) ?? '',
     isWritten: written.some(({ fingerprint }) => marks[n]?.equals(fingerprint)),
   }));
+  const wanted = drafts.filter(({ isWritten }) => !isWritten);
   return {
     kind: 'waiting',
-    brands: brands.filter(({ isWritten }) => !isWritten).map(({ name }) => name),
-    alreadyWritten: brands.filter(({ isWritten }) => isWritten).map(({ name }) => name),
+    ids: wanted.map(({ id }) => id),
+    brands: wanted.map(({ brand }) => brand),
+    alreadyWritten: drafts.filter(({ isWritten }) => isWritten).map(({ brand }) => brand),
     named: row.identity === 'named',
   };
 }

@@ -51,6 +51,7 @@ const advocateColumns =
   'id::text, campaign_id, confirmed_at, submission, data_key, key_version, address, said';
 
 const byReceipt = statement<AdvocateRow>(`select ${advocateColumns} from advocate where receipt_hash = $1`);
+const byConfirm = statement<AdvocateRow>(`select ${advocateColumns} from advocate where confirm_hash = $1`);
 const byWaiting = statement<AdvocateRow & { tokens: Buffer }>(
   `select ${advocateColumns}, tokens from advocate where waiting_hash = $1`,
 );
@@ -111,28 +112,64 @@ export async function readReceipt(
   };
 }
 
-/** The copy of one letter, and the brand it is for; undefined when the token or the handle is not known. */
+type Parts = { database: Queryable; vault: Vault; wordings: Wordings };
+
+/** A letter as its brand will see it, or saw it. */
+export type Copy = ComposedLetter & { brand: string };
+
+/** The copy of one letter; undefined when the token or the handle is not known. */
 export async function readCopy(
-  { database, vault, wordings }: { database: Queryable; vault: Vault; wordings: Wordings },
+  parts: Parts,
   mailDomain: string,
   token: string,
   handle: string,
-): Promise<(ComposedLetter & { brand: string }) | undefined> {
-  const advocate = await database.row(byReceipt, [hashToken(token)]);
+): Promise<Copy | undefined> {
+  const advocate = await parts.database.row(byReceipt, [hashToken(token)]);
   if (!advocate?.confirmed_at) return undefined;
-  const letter = (await database.rows(lettersOf, [advocate.id])).find(
-    (one) => handleOf(one.message_id) === handle,
+  const letters = await parts.database.rows(lettersOf, [advocate.id]);
+  const [copy] = await copiesOf(
+    parts,
+    mailDomain,
+    advocate,
+    letters.filter((one) => handleOf(one.message_id) === handle),
   );
-  if (!letter) return undefined;
+  return copy;
+}
+
+/** Copies of drafts, for whoever has the link from the mailbox; none when the token is not known. */
+export async function readDrafts(
+  parts: Parts,
+  mailDomain: string,
+  token: string,
+  ids: readonly string[],
+): Promise<Copy[]> {
+  const advocate = await parts.database.row(byConfirm, [hashToken(token)]);
+  if (!advocate) return [];
+  const letters = await parts.database.rows(lettersOf, [advocate.id]);
+  const wanted = letters.filter(({ id, state }) => state === 'draft' && ids.includes(id));
+  return copiesOf(parts, mailDomain, advocate, wanted);
+}
+
+async function copiesOf(
+  { database, vault, wordings }: Parts,
+  mailDomain: string,
+  advocate: AdvocateRow,
+  letters: LetterRow[],
+): Promise<Copy[]> {
   const campaign = await findCampaignById(database, advocate.campaign_id, mailDomain);
-  const copy = composeLetter({
-    wording: await wordings.byId(letter.wording_id),
-    brand: { name: letter.brand, lists: letter.lists },
-    said: openSaid(vault, advocate),
-    handle,
-    domain: campaign.mailDomain,
-  });
-  return { ...copy, brand: letter.brand };
+  const said = openSaid(vault, advocate);
+  return Promise.all(
+    letters.map(async ({ message_id, wording_id, brand, lists }) => ({
+      ...composeLetter({
+        wording: await wordings.byId(wording_id),
+        brand: { name: brand, lists },
+        said,
+        handle: handleOf(message_id),
+        domain: campaign.mailDomain,
+      }),
+      brand,
+    })),
+  );
 }
 
 /** What the page between sending the form and opening the mailbox knows. */

@@ -27,6 +27,7 @@ import {
   eraseWaiting,
   sendMailAgain,
   showConfirmation,
+  showUnconfirmed,
   showWaiting,
 } from './public/confirm.ts';
 import { health, readiness } from './public/health.ts';
@@ -101,6 +102,10 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.post('/sent/:token/erase', linksLimit, eraseWaiting(context));
   app.get('/confirm/:token', linksLimit, showConfirmation(context, pages));
   app.post('/confirm/:token', linksLimit, confirm(context, pages));
+  app.post('/confirm/:token/letters', linksLimit, showUnconfirmed(context, pages));
+  app.get('/confirm/:token/letters', linksLimit, (request, response) =>
+    response.redirect(303, `/confirm/${request.params.token}`),
+  );
   app.get('/confirm/:token/erase', linksLimit, askToEraseUnconfirmed(context, pages));
   app.post('/confirm/:token/erase', linksLimit, eraseUnconfirmed(context));
 

@@ -22,6 +22,7 @@ export const stops = [
   'preview, all brands',
   'waiting',
   'confirm',
+  'confirm, read first',
   'confirm, written before',
   'receipt, all accepted',
   'receipt, in every state',
@@ -117,6 +118,13 @@ export async function startTour(localeFolder?: string) {
     },
     waiting: at(waiting),
     confirm: at(link),
+    'confirm, read first': {
+      async open(page) {
+        await at(link).open(page);
+        await page.locator('button.secondary').click();
+        await page.waitForURL(`${caught.url}${link}/letters`);
+      },
+    },
     'confirm, written before': at(twice),
     'receipt, all accepted': at(receipt),
     'receipt, in every state': at(mixed, sent),

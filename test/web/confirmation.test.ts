@@ -10,7 +10,7 @@ import {
 } from '../support/advocate.ts';
 import { formOn } from '../support/form.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { wordsOf } from '../support/visitor.ts';
+import { type Page, unescapeHtml, wordsOf } from '../support/visitor.ts';
 
 let instance: Instance;
 beforeAll(async () => {
@@ -155,6 +155,78 @@ describe('the link in the mail', () => {
     expect(await instance.query('select 1 from advocate where id = $1', [row?.id])).toEqual([]);
     expect(await mailFor(instance, email)).toHaveLength(1);
     expect((await instance.visitor().get(young.link)).status).toBe(200);
+  });
+});
+
+describe('letters that wait for their confirmation', () => {
+  const words = 'Worth reading twice';
+  const said = { words, identity: 'named', name: 'Kim', country: 'KH' };
+  const sheets = (page: Page) =>
+    [...page.html.matchAll(/<details class="sheet"[\s\S]*?<\/details>/g)].map(([html]) => html);
+  const textsOn = (page: Page) =>
+    [...page.html.matchAll(/<pre class="letter-text"[^>]*>([\s\S]*?)<\/pre>/g)].map(([, text = '']) =>
+      unescapeHtml(text),
+    );
+
+  it('are shown by a second button as they will be sent, which sends and changes nothing', async () => {
+    const { link } = await write(said);
+    const before = await drafts();
+    const visitor = instance.visitor();
+    const first = await visitor.get(link);
+    expect(first.html).toContain(`formaction="${link}/letters"`);
+    expect(sheets(first)).toEqual([]);
+    expect(wordsOf(first)).not.toContain(words);
+
+    const page = await visitor.post(`${link}/letters`, formOn(first, link).fields);
+    expect(page.status).toBe(200);
+    expect(sheets(page).map((html) => /<bdi>([^<]*)/.exec(html)?.[1])).toEqual(['H&amp;M', 'Nike']);
+    expect(textsOn(page)).toHaveLength(2);
+    for (const text of textsOn(page)) expect(text).toMatch(/Worth reading twice[\s\S]*Kim/);
+    expect(page.html).not.toContain(`${link}/letters`);
+    expect(wordsOf(page)).toContain('Your name will be read by these 2 brands');
+    expect(await drafts()).toBe(before);
+
+    const { location } = await visitor.post(link, formOn(page, link).fields);
+    const letters = lettersOn(await visitor.get(location));
+    const copies = letters.map(({ handle }) => visitor.get(`${location}/letters/${handle}`));
+    expect((await Promise.all(copies)).flatMap(textsOn)).toEqual(textsOn(page));
+  });
+
+  it('are not shown where a link is all that is opened', async () => {
+    const { link } = await write(said);
+    const { status, location, html } = await instance.visitor().get(`${link}/letters`);
+    expect([status, location]).toEqual([303, link]);
+    expect(html).not.toContain(words);
+  });
+
+  it('are shown without those that would be a second one to a brand', async () => {
+    const { email, link } = await write({ brand: ['nike'] });
+    await instance.visitor().post(link);
+    await writeLetters(instance.visitor(), { email, brand: ['hm', 'nike'] });
+    const second = await confirmationLink(instance, email, 2);
+    const page = await instance.visitor().post(`${second}/letters`);
+    expect(sheets(page)).toHaveLength(1);
+    expect(sheets(page)[0]).toContain('H&amp;M');
+    expect(wordsOf(page)).toContain('You have already written to Nike');
+  });
+
+  it('are not there any more once they are confirmed: that leads to their own page', async () => {
+    const { link } = await write(said);
+    const { location } = await instance.visitor().post(link);
+    const page = await instance.visitor().post(`${link}/letters`);
+    expect([page.status, page.location]).toEqual([303, location]);
+  });
+
+  it('are not shown by a link that nobody has, nor while their campaign is closed', async () => {
+    const unknown = await instance.visitor().post(`/confirm/${'A'.repeat(43)}/letters`);
+    expect(unknown.status).toBe(404);
+    expect(wordsOf(unknown)).toContain('This link no longer works');
+    const { link } = await write(said);
+    await instance.query("update campaign set state = 'closed'");
+    const closed = await instance.visitor().post(`${link}/letters`);
+    expect(closed.status).toBe(410);
+    expect(closed.html).toContain(`href="${link}/erase"`);
+    expect(wordsOf(closed)).not.toContain(words);
   });
 });
 

@@ -46,6 +46,7 @@ beforeAll(async () => {
   for (const [name, path] of Object.entries(paths)) pages.set(name, await visitor.get(path));
   const form = `${campaignPath}/preview`;
   pages.set('preview', await visitor.post(form, letterFields()));
+  pages.set('letters before they are confirmed', await visitor.post(`${link}/letters`));
   pages.set('form with errors', await visitor.post(form, letterFields({ email: '' })));
   pages.set('forbidden', await visitor.post(form, {}, { 'Sec-Fetch-Site': 'cross-site' }));
 });
@@ -67,6 +68,7 @@ const names = [
   'the mail catcher',
   'a caught mail',
   'preview',
+  'letters before they are confirmed',
   'form with errors',
   'forbidden',
 ];

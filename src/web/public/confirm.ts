@@ -5,7 +5,7 @@ import type { Context } from '../../context.ts';
 import { readStanding } from '../../hold/hold.ts';
 import { eraseDrafts } from '../../letters/cancel-letters.ts';
 import { lookAtConfirmation } from '../../letters/confirm-letters.ts';
-import { readWaiting } from '../../letters/receipt.ts';
+import { type Copy, readDrafts, readWaiting } from '../../letters/receipt.ts';
 import { draftDays } from '../../letters/retention.ts';
 import { askAgain } from '../../notices/ask-again.ts';
 import { maskAddress } from '../../people/address.ts';
@@ -44,8 +44,24 @@ export function sendMailAgain({ database, vault, hint }: Context): RequestHandle
   };
 }
 
-/** What the link in the mail opens: a page with one button. It changes nothing. */
+/** What the link in the mail opens: a page with the button. It changes nothing. */
 export function showConfirmation(context: Context, pages: Pages): RequestHandler {
+  return sendConfirmation(context, pages, async () => []);
+}
+
+/**
+ * The same page with the letters, for whoever wants to read them before the button sends them. It is asked for by a
+ * button of its own, since mail scanners and colleagues open links.
+ */
+export function showUnconfirmed(context: Context, pages: Pages): RequestHandler {
+  return sendConfirmation(context, pages, (token, ids) =>
+    readDrafts(context, context.config.mailDomain, token, ids),
+  );
+}
+
+type Read = (token: string, ids: readonly string[]) => Promise<Copy[]>;
+
+function sendConfirmation(context: Context, pages: Pages, read: Read): RequestHandler {
   const { database, vault } = context;
   return async (request, response) => {
     const token = String(request.params.token);
@@ -58,12 +74,14 @@ export function showConfirmation(context: Context, pages: Pages): RequestHandler
       case 'closed':
         return sendClosed(context, pages, request, response, found.slug);
       case 'waiting': {
-        const { brands, alreadyWritten, named } = found;
+        const { ids, brands, alreadyWritten, named } = found;
+        const letters = await read(token, ids);
         const already = alreadyWritten.length > 0 ? pages.locale(request).list(alreadyWritten) : '';
         return pages.send(request, response, 'confirm', {
-          action: request.path,
+          action: `/confirm/${token}`,
           brands,
           count: brands.length,
+          letters: letters.map((letter, index) => ({ ...letter, open: index === 0 })),
           already,
           named,
           number: numberOf(token),
@@ -139,7 +157,7 @@ async function sendClosed(
   const campaign = await findCampaign(database, slug, config.mailDomain);
   if (!campaign) throw new Refusal(404, 'notFound');
   const { title, textLanguage } = textsIn(campaign, [pages.locale(request).language]);
-  const erase = `${request.path}/erase`;
+  const erase = `/confirm/${request.params.token}/erase`;
   const data = { slug, title, textLanguage, status: statusOf(campaign), days: draftDays, erase };
   pages.send(request, response, 'closed', data, 410);
 }
