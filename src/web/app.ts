@@ -24,7 +24,6 @@ import {
   askToEraseWaiting,
   confirm,
   eraseUnconfirmed,
-  eraseWaiting,
   sendMailAgain,
   showConfirmation,
   showUnconfirmed,
@@ -99,7 +98,7 @@ export async function createApp(context: Context): Promise<{ app: Express; close
   app.get('/sent/:token', linksLimit, showWaiting(context, pages));
   app.post('/sent/:token/again', limit('letters', tooMany(pages)), sendMailAgain(context));
   app.get('/sent/:token/erase', linksLimit, askToEraseWaiting(context, pages));
-  app.post('/sent/:token/erase', linksLimit, eraseWaiting(context));
+  app.post('/sent/:token/erase', linksLimit, eraseUnconfirmed(context, 'waiting'));
   app.get('/confirm/:token', linksLimit, showConfirmation(context, pages));
   app.post('/confirm/:token', linksLimit, confirm(context, pages));
   app.post('/confirm/:token/letters', linksLimit, showUnconfirmed(context, pages));
@@ -107,7 +106,7 @@ export async function createApp(context: Context): Promise<{ app: Express; close
     response.redirect(303, `/confirm/${request.params.token}`),
   );
   app.get('/confirm/:token/erase', linksLimit, askToEraseUnconfirmed(context, pages));
-  app.post('/confirm/:token/erase', linksLimit, eraseUnconfirmed(context));
+  app.post('/confirm/:token/erase', linksLimit, eraseUnconfirmed(context, 'confirm'));
 
   app.use('/r', linksLimit);
   app.get('/r/:token', showReceipt(context, pages));

@@ -232,7 +232,7 @@ describe('erasing', () => {
       const waiting = await writeLetters(visitor, { email, brand: ['vf'] });
       const link = await confirmationLink(instance, email);
       const receipt = (await visitor.post(link)).location;
-      expect((await visitor.post(`${waiting}/erase`)).location).toBe(waiting);
+      expect((await visitor.post(`${waiting}/erase`)).location).toBe(`${waiting}/erase`);
       expect((await visitor.get(`${waiting}/erase`)).location).toBe(waiting);
       expect((await visitor.post(`${link}/erase`)).location).toBe(`${link}/erase`);
       expect((await visitor.get(`${link}/erase`)).location).toBe(`${receipt}/erase`);

@@ -120,14 +120,6 @@ export function askToEraseWaiting({ database, vault }: Context, pages: Pages): R
   };
 }
 
-export function eraseWaiting(context: Context): RequestHandler {
-  return async (request, response) => {
-    const token = String(request.params.token);
-    const erased = await eraseDrafts(context, 'waiting', token);
-    response.redirect(303, erased ? '/erased' : `/sent/${token}`); // which tells why not
-  };
-}
-
 /** The same on the way that leads from the mail. Who has confirmed meanwhile is asked about all that there is by now. */
 export function askToEraseUnconfirmed({ database, vault }: Context, pages: Pages): RequestHandler {
   return async (request, response) => {
@@ -139,11 +131,11 @@ export function askToEraseUnconfirmed({ database, vault }: Context, pages: Pages
   };
 }
 
-export function eraseUnconfirmed(context: Context): RequestHandler {
+/** @param by whose token it is: that of the page after the form, or that of the mail's link */
+export function eraseUnconfirmed(context: Context, by: 'waiting' | 'confirm'): RequestHandler {
   return async (request, response) => {
-    const token = String(request.params.token);
-    const erased = await eraseDrafts(context, 'confirm', token);
-    response.redirect(303, erased ? '/erased' : `/confirm/${token}/erase`);
+    const erased = await eraseDrafts(context, by, String(request.params.token));
+    response.redirect(303, erased ? '/erased' : request.path); // which leads to why not
   };
 }
 
