@@ -169,6 +169,14 @@ const patience = 600;
 const recoveryTakesLong =
   'the embedded PostgreSQL makes good what a sudden end left undone; this may take minutes';
 
+/** No socket yet, nobody behind it yet, starting up or recovering (57P03); or it ends just now, and is over soon. */
+function isNotUp(error: unknown): boolean {
+  return (
+    ['ENOENT', 'ECONNREFUSED', '57P03', 'ECONNRESET', 'EPIPE', '57P01'].includes(codeOf(error) ?? '') ||
+    /Connection terminated/.test((error as Error).message)
+  );
+}
+
 async function connectWhenReady(
   server: ReturnType<typeof spawnServer>,
   url: string,
@@ -185,8 +193,7 @@ async function connectWhenReady(
       return client;
     } catch (error) {
       if (codeOf(error) === '28P01') throw wrongPassword(dataFolder);
-      // no socket yet, nobody behind it yet, or (57P03) starting up or recovering
-      if (!['ENOENT', 'ECONNREFUSED', '57P03'].includes(codeOf(error) ?? '')) throw error;
+      if (!isNotUp(error)) throw error;
       if (codeOf(error) === '57P03') {
         tries = 0; // stopped in the middle, it would have to begin again
         recovering += 1;

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readdir, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '../../bench/free-port.ts';
 import { type Owner, ownerOfServer } from '../../src/embedded/cluster.ts';
+import { readPidFile } from '../../src/embedded/orphan.ts';
 import { makeTemporaryFolder } from '../../src/embedded/temporary-folder.ts';
 import { until } from '../support/advocate.ts';
 import { holdUp } from '../support/held-up.ts';
@@ -105,6 +107,30 @@ describe('of two that start at once on a new data folder', () => {
     expect(await early.launched.ended).toEqual({ code: 1, signal: null });
     expect(early.launched.said()).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
     expect(await program.stop()).toBe(0);
+  });
+
+  it('the one that such a server leaves at its door when it ends is refused', async () => {
+    const dataFolder = inFolder('door');
+    const env = { PORT: '0', LOG_LEVEL: 'warn', DATA_DIR: dataFolder };
+    expect(await (await startProgram(env)).stop()).toBe(0);
+    const { launched, goOn } = await holdUp(folder, { at: 'connect', before: 'PGSQL' }, (variables) =>
+      launch({ ...env, ...variables }),
+    );
+    const server = await until(() => readPidFile(join(dataFolder, 'postgres')), 'a server');
+    const door = join(server.socketFolder, '.s.PGSQL.5432');
+    await until(async () => existsSync(door), 'its door');
+    process.kill(server.pid, 'SIGINT');
+    await until(async () => !existsSync(door), 'its end');
+    // who comes while it goes is neither refused nor answered: what they said is thrown away (ECONNRESET)
+    const leaving = createServer({ pauseOnConnect: true }, (visitor) =>
+      setTimeout(() => visitor.destroy(), 100),
+    );
+    await new Promise<void>((resolve) => leaving.listen(door, resolve));
+    await goOn();
+    expect(await launched.ended).toEqual({ code: 1, signal: null });
+    await new Promise((resolve) => leaving.close(resolve));
+    expect(launched.said()).toMatch(/^Another Outspoken already runs on [^\n]*\n$/);
+    await expectFree(dataFolder);
   });
 });
 
