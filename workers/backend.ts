@@ -17,7 +17,7 @@ type Part = {
   on(event: 'error', listener: (error: Error) => void): unknown;
 };
 export type BullQueue = Part & Pick<Queue, 'addBulk' | 'close'>;
-export type BullWorker = Part & Pick<Worker, 'pause' | 'close' | 'on'>;
+export type BullWorker = Part & Pick<Worker, 'pause' | 'close'>;
 type Process = (job: { id?: string }) => Promise<void>;
 
 /**

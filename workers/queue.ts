@@ -15,16 +15,8 @@ export type Job = { id: string; again?: number };
 export type JobQueue = {
   /** Adds jobs; one that is already there stays as it is. What cannot be added is found by a sweep. */
   add(jobs: Job[]): Promise<void>;
-  /**
-   * Calls `handle` for each job, `concurrency` at a time.
-   *
-   * @param onEmpty called when no job waits any more; some may be under way
-   */
-  work(
-    handle: (id: string) => Promise<void>,
-    concurrency: number,
-    onEmpty?: () => void,
-  ): { close(): Promise<void> };
+  /** Calls `handle` for each job, `concurrency` at a time. */
+  work(handle: (id: string) => Promise<void>, concurrency: number): { close(): Promise<void> };
 };
 
 export type Queues = {
@@ -115,10 +107,10 @@ function openJobQueue(
       );
       await added.catch(complain);
     },
-    work(handle, concurrency, onEmpty = () => {}) {
+    work(handle, concurrency) {
       const active = new Set<Promise<void>>();
-      const start = (): BullWorker => {
-        const part = backend.startWorker(
+      const start = (): BullWorker =>
+        backend.startWorker(
           name,
           async (job) => {
             const work = handle(/^j(\d+)/.exec(job.id ?? '')?.[1] ?? '0');
@@ -127,9 +119,6 @@ function openJobQueue(
           },
           concurrency,
         );
-        part.on('drained', onEmpty);
-        return part;
-      };
       const worker = keep(start, complain);
       return {
         // Our own work is waited for; a server that is away is not, since nothing in it is needed.

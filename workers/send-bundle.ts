@@ -15,20 +15,13 @@ export const lettersInTheAir = 10;
 const bundlesAtOnce = 3;
 const singlesAtOnce = 4;
 
-type Options = {
-  workerId: number;
-  mark: Mark;
-  mailer: Mailer;
-  stopping: AbortSignal;
-  onDone: () => void;
-  onEmpty: () => void;
-};
+type Options = { workerId: number; mark: Mark; mailer: Mailer; stopping: AbortSignal; onDone: () => void };
 
 /** Takes bundles from the queue and sends them. `active` are the ids of those under way. */
 export function startSendingBundles(
   context: Context,
   { singles, bundles: large }: Pick<Queues, 'singles' | 'bundles'>,
-  { workerId, mark, mailer, stopping, onDone, onEmpty }: Options,
+  { workerId, mark, mailer, stopping, onDone }: Options,
 ) {
   const { database, vault, wordings, log, config } = context;
   const places = createPlaces(lettersInTheAir);
@@ -56,7 +49,7 @@ export function startSendingBundles(
       onDone();
     }
   };
-  const workers = [singles.work(handle, singlesAtOnce, onEmpty), large.work(handle, bundlesAtOnce, onEmpty)];
+  const workers = [singles.work(handle, singlesAtOnce), large.work(handle, bundlesAtOnce)];
   return {
     active,
     /** For how long the database has let nothing be claimed or recorded that was to be, in milliseconds. */

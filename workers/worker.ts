@@ -41,7 +41,6 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
     mailer: watchMailer(mailer, ofLetters),
     stopping: stopping.signal,
     onDone: () => release.wake(),
-    onEmpty: () => release.wake(),
   });
   const release = startRelease(context, queues, mark);
   const tidying = startTidying(context, queues, {
