@@ -21,8 +21,8 @@ export async function addBundles(
 
 /**
  * Releases what is due, a second after the last time at the latest, and soon after a hint: as soon as the rounds of all
- * workers are far enough apart (`isTimeToRelease`). `stuckFor` says for how long none has
- * come to a good end, in milliseconds.
+ * workers are far enough apart (`isTimeToRelease`). `stuckFor` says for how long none has come to a good end, in
+ * milliseconds.
  */
 export function startRelease(
   { database, log }: Context,
@@ -35,14 +35,6 @@ export function startRelease(
   };
   const tell = tellOfHold(log);
   let endedAt = performance.now();
-  const goesWell = () => {
-    endedAt = performance.now();
-  };
-  const isTime = async () => {
-    const itIs = await isTimeToRelease(database);
-    if (!itIs) goesWell();
-    return itIs;
-  };
   const loop = startLoop(
     async () => {
       const standing = await readStanding(database);
@@ -52,9 +44,9 @@ export function startRelease(
         await queues.notices.add(await dueNotices(database));
         await queues.replies.add(await dueReplies(database));
       } // else what waits, waits
-      goesWell();
+      endedAt = performance.now();
     },
-    { interval: 1000, gap: 125, isTime, onError },
+    { interval: 1000, gap: 125, isTime: () => isTimeToRelease(database), onError },
   );
   return { ...loop, stuckFor: () => performance.now() - endedAt };
 }
