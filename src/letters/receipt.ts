@@ -136,7 +136,7 @@ export async function readCopy(
   return copy;
 }
 
-/** Copies of drafts, for whoever has the link from the mailbox; none when the token is not known. */
+/** Copies of those letters, for whoever has the link from the mailbox; none when the token is not known. */
 export async function readDrafts(
   parts: Parts,
   mailDomain: string,
@@ -146,8 +146,12 @@ export async function readDrafts(
   const advocate = await parts.database.row(byConfirm, [hashToken(token)]);
   if (!advocate) return [];
   const letters = await parts.database.rows(lettersOf, [advocate.id]);
-  const wanted = letters.filter(({ id, state }) => state === 'draft' && ids.includes(id));
-  return copiesOf(parts, mailDomain, advocate, wanted);
+  return copiesOf(
+    parts,
+    mailDomain,
+    advocate,
+    letters.filter(({ id }) => ids.includes(id)),
+  );
 }
 
 async function copiesOf(

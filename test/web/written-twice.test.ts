@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { confirmLetters } from '../../src/letters/confirm-letters.ts';
+import { confirmLetters, lookAtConfirmation } from '../../src/letters/confirm-letters.ts';
 import {
   confirmationLink,
   lettersOn,
@@ -9,6 +9,7 @@ import {
   writeLetters,
 } from '../support/advocate.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
+import { addCampaign, writeMany } from '../support/letters.ts';
 import { impersonal, wordsOf } from '../support/visitor.ts';
 
 let instance: Instance;
@@ -118,6 +119,32 @@ describe('somebody who writes to a brand for the second time', () => {
       one?.kind === 'confirmed' && lettersOn(await instance.visitor().get(`/r/${one.receipt}`))[0]?.state;
     expect(await stateOf(first)).not.toBe('cancelled');
     expect(await stateOf(second)).toBe('cancelled');
+  });
+
+  it('is known in their own campaign also when people of another one confirm in the same statement', async () => {
+    const other = await addCampaign(instance, 'elsewhere');
+    const { database, vault } = instance.context;
+    const email = 'elsewhere@mail.example';
+    const write = async (campaign?: string) => {
+      const brands = campaign ? other : ['c-and-a'];
+      const [writer] = await writeMany(instance, {
+        people: 1,
+        brands,
+        campaign,
+        confirmed: false,
+        address: email,
+      });
+      return writer?.confirm as string;
+    };
+    await confirmLetters(database, vault, [await write(), await write('elsewhere')]);
+    const again = await write('elsewhere');
+    expect(await lookAtConfirmation(database, vault, again)).toMatchObject({
+      ids: [],
+      alreadyWritten: other,
+    });
+    expect(await lookAtConfirmation(database, vault, await write())).toMatchObject({
+      alreadyWritten: ['C&A'],
+    });
   });
 
   it('cannot be told from somebody new by the answer to the form', async () => {
