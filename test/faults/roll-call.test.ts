@@ -58,16 +58,18 @@ describe('the roll call of workers', () => {
 
   it('takes nobody for dead because the database was away: everybody gets as long again', () => {
     const outage = (second: number) => second > 20 && second < 320;
+    // the first look afterwards comes before anybody could speak up again
     const standings = (second: number) =>
-      outage(second) ? undefined : [living(1, second <= 20 ? second : Math.max(20, second - 4), false)];
+      outage(second) ? undefined : [living(1, second > 320 ? second : Math.min(second, 20), false)];
     expect(watch(400, standings)).toEqual(new Map());
   });
 
   it('does not judge by what it saw before it was held up itself', () => {
     const heldUp = (second: number) => second > 10 && second < 100;
+    // the other one was held up as well, and speaks up a little later
     const standings = (second: number) =>
-      heldUp(second) ? undefined : [living(1, second <= 10 ? second : 98, false)];
-    expect(watch(106, standings)).toEqual(new Map());
+      heldUp(second) ? undefined : [living(1, second > 104 ? second : Math.min(second, 10), false)];
+    expect(watch(120, standings)).toEqual(new Map());
   });
 });
 
