@@ -84,6 +84,16 @@ describe('an answer that an advocate writes on the private page', () => {
     expect(mail?.mail.subject).toBe(subject === '' ? `${expected}${ours}` : expected);
   });
 
+  it('does not repeat addresses in its subject that nobody should pass on, though the brand’s has them', async () => {
+    const one = await correspond(instance, smtp);
+    await one.brandWrites({ subject: `Re: Your letter, ${one.address} and ${one.replyTo}` });
+    const [reply] = await one.replies('accepted');
+    const { at } = await write({ ...one, form: reply?.link ?? '' }, 'Thank you.');
+    await one.visitor.post(`${at}/send`);
+    const [mail] = await one.atBrand(1);
+    expect(mail?.mail.subject).toBe('Re: Your letter, […] and […]');
+  });
+
   it('carries what the letter said of its writer, and nothing of their address or way', async () => {
     const one = await answered();
     const { at } = await write(one, 'Thank you.');
