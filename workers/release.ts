@@ -3,7 +3,7 @@ import { isPassing } from '../src/db/database.ts';
 import { readStanding, type Standing } from '../src/hold/hold.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { few } from '../src/letters/places.ts';
-import { type Bundle, isTimeToRelease, releaseLetters } from '../src/letters/release-letters.ts';
+import { apart, type Bundle, isTimeToRelease, releaseLetters } from '../src/letters/release-letters.ts';
 import { dueNotices } from '../src/notices/notice-queue.ts';
 import { dueReplies } from '../src/replies/reply-queue.ts';
 import { type Loop, startLoop } from './loop.ts';
@@ -46,7 +46,7 @@ export function startRelease(
       } // else what waits, waits
       endedAt = performance.now();
     },
-    { interval: 1000, gap: 125, isTime: () => isTimeToRelease(database), onError },
+    { interval: 1000, gap: apart.least, isTime: () => isTimeToRelease(database), onError },
   );
   return { ...loop, stuckFor: () => performance.now() - endedAt };
 }

@@ -126,13 +126,7 @@ export async function readCopy(
 ): Promise<Copy | undefined> {
   const advocate = await parts.database.row(byReceipt, [hashToken(token)]);
   if (!advocate?.confirmed_at) return undefined;
-  const letters = await parts.database.rows(lettersOf, [advocate.id]);
-  const [copy] = await copiesOf(
-    parts,
-    mailDomain,
-    advocate,
-    letters.filter((one) => handleOf(one.message_id) === handle),
-  );
+  const [copy] = await copiesOf(parts, mailDomain, advocate, (one) => handleOf(one.message_id) === handle);
   return copy;
 }
 
@@ -144,22 +138,17 @@ export async function readDrafts(
   ids: readonly string[],
 ): Promise<Copy[]> {
   const advocate = await parts.database.row(byConfirm, [hashToken(token)]);
-  if (!advocate) return [];
-  const letters = await parts.database.rows(lettersOf, [advocate.id]);
-  return copiesOf(
-    parts,
-    mailDomain,
-    advocate,
-    letters.filter(({ id }) => ids.includes(id)),
-  );
+  return advocate ? copiesOf(parts, mailDomain, advocate, ({ id }) => ids.includes(id)) : [];
 }
 
 async function copiesOf(
   { database, vault, wordings }: Parts,
   mailDomain: string,
   advocate: AdvocateRow,
-  letters: LetterRow[],
+  isWanted: (letter: LetterRow) => boolean,
 ): Promise<Copy[]> {
+  const letters = (await database.rows(lettersOf, [advocate.id])).filter(isWanted);
+  if (letters.length === 0) return [];
   const campaign = await findCampaignById(database, advocate.campaign_id, mailDomain);
   const said = openSaid(vault, advocate);
   return Promise.all(

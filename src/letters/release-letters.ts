@@ -20,7 +20,7 @@ const lock = "hashtext('outspoken release')";
  * far after each round that came soon after another, up to `most`. So what comes alone is not kept waiting, and what
  * comes in crowds shares bundles: one of thirty costs little more than one of three.
  */
-const apart = { least: 125, most: 1000 };
+export const apart = { least: 125, most: 1000 };
 
 // Nobody has anything to send: then it is half as long, and no time at all where the last round had no room for more.
 const ranDry = 'not exists (select from bundle where worker_id is null)';
