@@ -158,7 +158,7 @@ async function runIn(folder: string, atEnd: AtEnd): Promise<Run> {
     timelines,
     mischief: Object.fromEntries(Object.entries<number>(mischief).sort()),
     states: countBy(rows.map(({ state }) => state)),
-    mostInTheAir: striker.mostInTheAir(),
+    mostUnknown: await striker.mostUnknown(),
     surprises: workers.surprises,
     said: workers.said,
     tries: crowd.tries,

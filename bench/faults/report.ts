@@ -14,8 +14,8 @@ export type Run = {
   /** What the relay did on purpose, by kind. */
   mischief: Record<string, number>;
   states: Record<string, number>;
-  /** The most letters that one killed worker left in the air. */
-  mostInTheAir: number;
+  /** The most letters that became unknown because one worker was killed. */
+  mostUnknown: number;
   /** Workers that ended although nobody killed them. */
   surprises: string[];
   /** What workers logged at level warn or above. */
@@ -28,13 +28,13 @@ export type Run = {
 const mostUnknownPerKill = 10;
 
 /** Why the run is not what it should be; empty: all is well. */
-export function misses({ verdict, mostInTheAir, surprises }: Run): string[] {
+export function misses({ verdict, mostUnknown, surprises }: Run): string[] {
   return [
     ...(verdict.lost.length > 0 ? [`${verdict.lost.length} letters were lost`] : []),
     ...(verdict.duplicates.length > 0
       ? [`${verdict.duplicates.length} letters were sent more than once`]
       : []),
-    ...(mostInTheAir > mostUnknownPerKill ? [`a killed worker left ${mostInTheAir} letters in the air`] : []),
+    ...(mostUnknown > mostUnknownPerKill ? [`a killed worker left ${mostUnknown} letters unknown`] : []),
     ...(surprises.length > 0 ? [`${surprises.length} workers ended although nobody killed them`] : []),
   ];
 }
@@ -74,7 +74,7 @@ export function report(run: Run): string {
     row('unknown at some time', verdict.unknown.seen),
     row('  resolved by evidence', verdict.unknown.resolved),
     row('  left for a person', verdict.unknown.left.length),
-    row('  most letters in the air of one killed worker', run.mostInTheAir),
+    row('  at most by one killed worker', run.mostUnknown),
     row('forms sent again because of an outage', run.tries),
     row('workers that ended by themselves', run.surprises.length),
     '',

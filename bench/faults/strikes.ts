@@ -30,8 +30,8 @@ type Parts = { postgres: Postgres; redis: KillableRedis; workers: Workers; rando
 export type Striker = {
   /** Does it, and says what was done: a release is over quickly, and may not be caught. */
   strike(kind: Kind): Promise<Kind>;
-  /** The most letters that one killed worker had with the relay. */
-  mostInTheAir(): number;
+  /** The most letters that became unknown because one worker was killed. To be asked once all have come to their end. */
+  mostUnknown(): Promise<number>;
   /** Waits until all that was killed is up again. */
   settle(): Promise<void>;
 };
@@ -40,7 +40,7 @@ export function createStriker({ postgres, redis, workers, random }: Parts): Stri
   const repairs = new Set<Promise<void>>();
   let redisAway: Promise<void> | undefined;
   let postgresAway: Promise<void> | undefined;
-  let mostInTheAir = 0;
+  const claimed: Claimed[] = [];
 
   function repair(work: () => Promise<void>): Promise<void> {
     const repairing = work();
@@ -59,7 +59,7 @@ export function createStriker({ postgres, redis, workers, random }: Parts): Stri
     await workers.kill(worker);
     void repair(async () => {
       await pause(500); // what PostgreSQL had been asked to do is done
-      mostInTheAir = Math.max(mostInTheAir, await countInTheAir(postgres, worker.id));
+      claimed.push(await claimedBy(postgres, worker.id));
     });
   }
   const strikes: Record<Kind, () => Promise<Kind>> = {
@@ -108,7 +108,10 @@ export function createStriker({ postgres, redis, workers, random }: Parts): Stri
   };
   return {
     strike: (kind) => strikes[kind](),
-    mostInTheAir: () => mostInTheAir,
+    async mostUnknown() {
+      const counts = await Promise.all(claimed.map((letters) => countUnknown(postgres, letters)));
+      return Math.max(0, ...counts);
+    },
     async settle() {
       while (repairs.size > 0) await Promise.all(repairs);
     },
@@ -120,17 +123,35 @@ export function rest(random: () => number): number {
   return 50 + random() * 1500;
 }
 
-/** Letters that a dead worker had claimed and not recorded. */
-async function countInTheAir(postgres: Postgres, worker: number | undefined): Promise<number> {
-  const rows = await insist(postgres, (client) =>
+/** Letters that a worker had claimed when it was killed, and when that was. */
+type Claimed = { ids: string[]; at: Date };
+
+async function claimedBy(postgres: Postgres, worker: number | undefined): Promise<Claimed> {
+  const [row] = await insist(postgres, (client) =>
     client.query(
-      `select count(*)::int as n from bundle, unnest(letter_ids) as member
-       join letter on letter.id = member and letter.state = 'sending'
-       where letter.bundle_id = bundle.id and worker_id = $1`,
+      `select clock_timestamp() as at, array(
+         select letter.id::text from bundle, unnest(letter_ids) as member
+         join letter on letter.id = member and letter.state = 'sending'
+         where letter.bundle_id = bundle.id and worker_id = $1
+       ) as ids`,
       [worker],
     ),
   );
-  return rows[0]?.n ?? 0;
+  return row as Claimed;
+}
+
+/** Of how many the next thing that happened was that they were lost sight of. */
+async function countUnknown(postgres: Postgres, { ids, at }: Claimed): Promise<number> {
+  const [row] = await insist(postgres, (client) =>
+    client.query(
+      `select count(*)::int as n from unnest($1::bigint[]) as claimed (id), lateral (
+         select type from event where letter_id = claimed.id and at > $2 order by at limit 1
+       ) as next
+       where type = 'sight_lost'`,
+      [ids, at],
+    ),
+  );
+  return row?.n ?? 0;
 }
 
 /** Asks the database until it answers. */
