@@ -4,9 +4,10 @@ import { isPassing } from '../src/db/database.ts';
 import type { Mark } from '../src/hold/mark.ts';
 import { scrubPen } from '../src/inbound/pen.ts';
 import { closeCampaigns } from '../src/letters/close-campaigns.ts';
+import type { Logbooks } from '../src/letters/logbooks.ts';
 import { scrub } from '../src/letters/retention.ts';
 import { beatWorker, callWorkers, createRollCall, placeAmong } from '../src/letters/roll-call.ts';
-import { sweepLetters } from '../src/letters/sweep.ts';
+import { clearLogbooks, createPatience, sweepLetters } from '../src/letters/sweep.ts';
 import type { Mailer } from '../src/mail/mailer.ts';
 import { startLoop } from './loop.ts';
 import type { Pulse } from './pulse.ts';
@@ -14,10 +15,16 @@ import type { Queues } from './queue.ts';
 import { addBundles } from './release.ts';
 
 const twoSeconds = 2000;
+/**
+ * A worker that shares the data folder of a dead one knows more of its letters than others do: these leave them to it for so
+ * long, in which a machine starts again.
+ */
+const logbooksMayCome = 60_000;
 const tenMinutes = 10 * 60_000;
 
 type Options = {
   workerId: number;
+  logbooks: Logbooks;
   active: Set<string>;
   pulse: Pick<Pulse, 'underWay' | 'quietFor'>;
   /** For how long letters could not be released, claimed or recorded, in milliseconds. */
@@ -30,7 +37,7 @@ type Options = {
 export function startTidying(
   { database, log, takenBack }: Context,
   queues: Queues,
-  { workerId, active, pulse, stuckFor, mailer, mark }: Options,
+  { workerId, logbooks, active, pulse, stuckFor, mailer, mark }: Options,
 ) {
   const failed = (what: string) => {
     const [waits, fails] = [`${what} has to wait for the database`, `${what} failed`];
@@ -50,20 +57,24 @@ export function startTidying(
     { interval: twoSeconds, onError: failed('the heartbeat') },
   );
   const rollCall = createRollCall();
+  const waiting = createPatience(logbooksMayCome);
   const sweeping = startLoop(
     async () => {
       const standings = await callWorkers(database);
-      const silent = rollCall.silent(standings, performance.now());
+      const now = performance.now();
+      const silent = rollCall.silent(standings, now);
       mailer.share(placeAmong(standings, silent, workerId));
-      const { unknown, returned, untaken } = await sweepLetters(database, {
+      const { unknown, recorded, returned, untaken } = await sweepLetters(database, {
         silent: silent.filter((id) => id !== workerId),
+        logbooks,
+        hasWaited: (id) => waiting.isOver(id, now),
         workerId,
         isActive: (id) => active.has(id),
         // a queue that is back may have lost all of its jobs
         queueWasLost: queues.wasLost(),
       });
-      if (unknown + returned > 0)
-        log.warn({ unknown, returned }, 'letters of a silent worker were taken back');
+      if (unknown + recorded + returned > 0)
+        log.warn({ unknown, recorded, returned }, 'letters of a silent worker were taken back');
       for (const contact of await newlySuspended(database))
         log.warn(
           { contact: contact.id, failures: contact.failures, refusals: contact.refusals },
@@ -91,6 +102,7 @@ export function startTidying(
       await people().catch(failed('forgetting people'));
       await pen().catch(failed('emptying the pen'));
       await campaigns().catch(failed('closing campaigns'));
+      await clearLogbooks(database, logbooks).catch(failed('clearing logbooks'));
       await takenBack.forget();
     },
     { interval: tenMinutes, onError: failed('the scrub') },

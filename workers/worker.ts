@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { Context } from '../src/context.ts';
 import { listenForHints } from '../src/db/hint.ts';
 import { openMark } from '../src/hold/mark.ts';
+import { openLogbooks } from '../src/letters/logbooks.ts';
 import { enlistWorker, holdLock, retireWorker } from '../src/letters/roll-call.ts';
 import { returnOutOfHours } from '../src/letters/sweep.ts';
 import { openMailer } from './mailer.ts';
@@ -24,6 +26,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const otherMailer = watchMailer(mailer, ofOthers);
   const mark = await openMark(context, config.dataDir);
   await returnOutOfHours(database); // jobs may come before the first sweep
+  const logbooks = await openLogbooks(config.dataDir, { name: randomUUID(), log });
   const workerId = await enlistWorker(database);
   // where the database is away, it is silent from now on, and others forget it for that
   const retire = () => retireWorker(database, workerId).catch(() => {});
@@ -37,6 +40,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const replies = startSendingReplies(context, queues.replies, otherMailer);
   const bundles = startSendingBundles(context, queues, {
     workerId,
+    logbooks,
     mark,
     mailer: watchMailer(mailer, ofLetters),
     stopping: stopping.signal,
@@ -45,6 +49,7 @@ export async function startWorker(context: Context): Promise<{ close(): Promise<
   const release = startRelease(context, queues, mark);
   const tidying = startTidying(context, queues, {
     workerId,
+    logbooks,
     active: bundles.active,
     pulse: {
       underWay: () => ofLetters.underWay() + ofOthers.underWay(),

@@ -61,6 +61,9 @@ export async function heedRefusals(
   return (await transaction.row(refuse, [contactId, isTaken, refused]))?.refusals ?? 0;
 }
 
+/** Whether so many refusals in a row have suspended a contact. */
+export const isSuspendedAfter = (refusals: number) => refusals >= suspension.failures;
+
 /** The SQL that forgets a contact's failures, since a letter was delivered there. `delivered` returns `contact_id`. */
 export function forgetFailures({ name, delivered }: { name: string; delivered: string }): string {
   return `

@@ -77,6 +77,7 @@ create table bundle (
   released_at timestamp with time zone default now() not null,
   worker_id integer,
   probes text,
+  logbook uuid,
   constraint bundle_pkey PRIMARY KEY (id),
   constraint bundle_brand_id_fkey FOREIGN KEY (brand_id) REFERENCES brand(id),
   constraint bundle_campaign_id_fkey FOREIGN KEY (campaign_id) REFERENCES campaign(id),
@@ -85,6 +86,7 @@ create table bundle (
 comment on table bundle is 'letters to one contact that were released together; the row goes when all of them moved on';
 comment on column bundle.worker_id is 'the worker that took it; null: its job is still in the queue, or was lost';
 comment on column bundle.probes is 'the receiver that this one letter tries out; null: an ordinary bundle';
+comment on column bundle.logbook is 'under which name the worker that took it writes down which of its letters have left; null: nobody took it, or a worker of an older version did';
 
 create table came_back (
   letter_id bigint not null,
@@ -498,7 +500,7 @@ begin
     when 'held' then becomes in ('ready', 'cancelled')
     when 'ready' then becomes in ('queued', 'cancelled', 'unknown')
     when 'queued' then becomes in ('ready', 'sending', 'cancelled')
-    when 'sending' then becomes in ('accepted', 'rejected', 'deferred', 'unknown')
+    when 'sending' then becomes in ('accepted', 'rejected', 'deferred', 'unknown', 'ready')
     when 'deferred' then becomes in ('ready', 'abandoned', 'cancelled', 'unknown')
     when 'unknown' then becomes in ('accepted', 'rejected', 'deferred', 'ready')
     when 'accepted' then becomes in ('delivered', 'bounced')

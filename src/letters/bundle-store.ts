@@ -6,9 +6,9 @@ import { type Mark, nothing } from '../hold/mark.ts';
 import type { Logger } from '../log.ts';
 import { isOurOwn, type Outcome } from '../mail/outcome.ts';
 import type { Sealed } from '../people/advocate.ts';
-import { moveLetters, putBack, recordOutcomes } from './move.ts';
+import { moveLetters, putBack } from './move.ts';
 import { areAboutReceiver, heedOutcomes, type ReceiverState } from './receiver-store.ts';
-import { waitAfter } from './retry.ts';
+import { columns, letStayedGo, record, recordSent, type Sent, stillInIt } from './record-sent.ts';
 
 /** A bundle with what all its letters share. */
 export type BundleRow = {
@@ -38,13 +38,10 @@ export type Claimed = Sealed & {
   said: Buffer;
 };
 
-/** What became of one. `hash`: SHA-256 of its bytes, if they left us. */
-export type Sent = { id: string; tries: number; outcome: Outcome; hash?: Buffer };
-
 // The row is the lock: a job that comes twice finds the bundle taken, or gone.
 const take = statement<BundleRow>(`
   with taken as (
-    update bundle set worker_id = $2 where id = $1 and worker_id is null
+    update bundle set worker_id = $2, logbook = $3 where id = $1 and worker_id is null
     returning id, campaign_id, brand_id, contact_id, letter_ids, probes
   )
   select taken.id::text, letter_ids, brand.name as brand, taken.contact_id, refusals, lists, contact.address,
@@ -58,21 +55,7 @@ const take = statement<BundleRow>(`
   join contact on contact.id = taken.contact_id
   left join receiver on receiver.domain = contact.domain`);
 
-// A letter that was put off may have fallen due again and be in another bundle by now: that one is in charge.
-const stillInIt = 'letter.bundle_id = $8';
-
-const record = recordOutcomes({
-  name: 'recorded',
-  only: stillInIt,
-  outcome: `
-    select id, move, code, host, response,
-      now() + wait * interval '1 second' as due_at,
-      nullif(substring($7::bytea from (32 * (n - 1) + 1)::int for 32), decode(repeat('00', 32), 'hex')) as sent_sha256
-    from unnest($1::bigint[], $2::text[], $3::smallint[], $4::text[], $5::text[], $6::int[])
-      with ordinality as sent (id, move, code, host, response, wait, n)`,
-});
-
-const recordAlone = statement<{ id: string }>(`with ${record} select id::text from recorded`);
+const recordLast = statement(`with ${record}, finished as (delete from bundle where id = $8) select`);
 
 // A bundle belongs to the worker that took it for as long as the sweep has not taken it away.
 const ours = 'exists (select from bundle where id = $8 and worker_id = $10)';
@@ -127,11 +110,16 @@ const finish = statement(`
 
 export type BundleStore = ReturnType<typeof openBundles>;
 
+type Worker = {
+  workerId: number;
+  /** The name of its logbooks, which stands beside each bundle that it takes. */
+  logbook?: string;
+  mark: Pick<Mark, 'cover'>;
+  log: Logger;
+};
+
 /** The database as one worker's sending needs it. Statements are tried again while the database is away. */
-export function openBundles(
-  database: Database,
-  { workerId, mark, log }: { workerId: number; mark: Pick<Mark, 'cover'>; log: Logger },
-) {
+export function openBundles(database: Database, { workerId, logbook, mark, log }: Worker) {
   // otherwise letters that were accepted while the database is away would end as `unknown`
   const insist = <Result>(work: () => Promise<Result>) =>
     persist(work, (error) =>
@@ -151,7 +139,7 @@ export function openBundles(
   }
   return {
     /** Makes a bundle this worker's; undefined when another worker has it, or it is done. */
-    take: (bundleId: string) => insist(() => database.row(take, [bundleId, workerId])),
+    take: (bundleId: string) => insist(() => database.row(take, [bundleId, workerId, logbook ?? null])),
     /**
      * Remembers what outcomes say about the receiving host and about the contact. If they say anything they are recorded,
      * too, in the same transaction, and only what this has recorded counts: when the answer to its commit is lost, and it
@@ -169,8 +157,7 @@ export function openBundles(
       if (!aboutReceiver && !aboutContact) return { unrecorded: sent, holdOff: holdsOff() };
       const { receiver, refusals } = await insist(() =>
         database.transaction(async (transaction) => {
-          const rows = await transaction.rows(recordAlone, [...columns(sent), bundle.id]);
-          const recorded = new Set(rows.map(({ id }) => id));
+          const recorded = new Set(await recordSent(transaction, bundle.id, sent));
           const outcomes = sent.filter(({ id }) => recorded.has(id)).map(({ outcome }) => outcome);
           return {
             receiver: aboutReceiver ? await heedOutcomes(transaction, bundle, outcomes) : bundle.receiver,
@@ -197,9 +184,14 @@ export function openBundles(
           next.length > 0 ? await mark.cover() : nothing,
         ]),
       ),
+    /** Records the last outcomes of a bundle all of whose letters were claimed and answered, and ends it. */
+    recordAndFinish: (bundle: BundleRow, sent: Sent[]) =>
+      insistOn((db) => db.rows(recordLast, [...columns(sent), bundle.id])),
+    /** Puts back what was claimed and has not left. */
+    letGo: (bundle: BundleRow, ids: string[]) => insistOn((db) => letStayedGo(db, [bundle.id], ids)),
     /** Does something else with the database, as often as it takes. */
     insist,
-    /** Ends a bundle; what was not claimed waits again, in its old place. */
+    /** Ends any bundle; what was not claimed waits again, in its old place. */
     finish: (bundle: BundleRow) => insistOn((db) => db.rows(finish, [bundle.id])),
   };
 }
@@ -208,21 +200,3 @@ const countAtOnce = (outcomes: Outcome[]) => ({
   isTaken: outcomes.some(({ kind }) => kind === 'accepted'),
   refused: outcomes.filter((outcome) => outcome.kind === 'refused' && !isOurOwn(outcome)).length,
 });
-
-const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;
-
-/** Parameters $1 to $7 of the recording part. */
-function columns(sent: Sent[]): unknown[] {
-  return [
-    sent.map(({ id }) => id),
-    sent.map(({ outcome }) => moveOf[outcome.kind]),
-    sent.map(({ outcome }) => outcome.code ?? null),
-    sent.map(({ outcome }) => outcome.host ?? null),
-    sent.map(({ outcome }) => outcome.response ?? null),
-    sent.map(({ outcome, tries }) => (outcome.kind === 'try again' ? waitAfter(tries) : null)),
-    Buffer.concat(sent.map(({ hash }) => hash ?? noHash)),
-  ];
-}
-
-/** Stands for "nothing left us", so that all hashes are 32 bytes. */
-const noHash = Buffer.alloc(32);

@@ -7,8 +7,8 @@ export type Flight<Answer> = {
   landed(): number;
   /** Takes the answers that have come. */
   land(): Answer[];
-  /** Waits for an answer, if one is to come, and then up to `milliseconds` for the others. */
-  answer(milliseconds: number): Promise<void>;
+  /** Waits for an answer, if one is to come, and then up to `milliseconds` for the others, or until they are `enough`. */
+  answer(milliseconds: number, enough?: () => boolean): Promise<void>;
   /** Waits for every answer. */
   over(): Promise<void>;
 };
@@ -37,16 +37,14 @@ export function startFlight<Answer>(): Flight<Answer> {
       landed = [];
       return all;
     },
-    async answer(milliseconds) {
+    async answer(milliseconds, enough = () => false) {
       if (inAir > 0 && landed.length === 0) await next();
-      let waiting = true;
-      let timer: NodeJS.Timeout | undefined;
-      const enough = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, milliseconds);
-      }).then(() => {
-        waiting = false;
-      });
-      while (waiting && inAir > 0) await Promise.race([next(), enough]);
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        onAnswer();
+      }, milliseconds);
+      while (!isLate && inAir > 0 && !enough()) await next();
       clearTimeout(timer);
     },
     async over() {

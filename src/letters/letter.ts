@@ -31,6 +31,7 @@ export const moves = {
   release: { from: ['ready'], to: 'queued', event: 'released' },
   return: { from: ['queued'], to: 'ready', event: 'returned' },
   claim: { from: ['queued'], to: 'sending', event: 'claimed' },
+  letGo: { from: ['sending', 'unknown'], to: 'ready', event: 'returned' },
   accept: { from: ['sending', 'unknown'], to: 'accepted', event: 'accepted' },
   reject: { from: ['sending', 'unknown'], to: 'rejected', event: 'rejected' },
   defer: { from: ['sending', 'unknown'], to: 'deferred', event: 'deferred' },

@@ -57,6 +57,45 @@ export function putBack({ name, chosen, only }: { name: string; chosen: string; 
 }
 
 /**
+ * The SQL that lets go of letters which were claimed and surely have not left, each into its old place in the line: part of
+ * a `with` list. It was no try. After it, `name` holds a row per letter. Whoever erased a letter meanwhile took its words
+ * along: it falls due at once, and is given up then. Others may have lost sight of it meanwhile, who knew no better.
+ */
+export function letGo({ name, chosen, only }: { name: string; chosen: string; only: string }): string {
+  const returning = 'id, campaign_id, brand_id, due_at';
+  const [named, writer, orphaned] = [`${name}_named`, `${name}_writer`, `${name}_orphaned`];
+  const hasWriter = `advocate_id = any (array(select id from ${writer}))`;
+  return `
+  ${named} as materialized (
+    select id, advocate_id from letter where id = any (array(${chosen})) and state in ('sending', 'unknown') and ${only}
+  ),
+  ${writer} as (
+    select id from advocate where id = any (array(select advocate_id from ${named})) order by id for key share
+  ),
+  ${moveLetters('letGo', {
+    name,
+    chosen: `select id from ${named} where ${hasWriter}`,
+    set: 'tries = tries - 1, first_tried_at = nullif(first_tried_at, state_at)', // as the claim found it
+    only,
+    returning,
+  })},
+  ${name}_waiting as (
+    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at) select ${returning} from ${name}
+  ),
+  ${moveLetters('defer', {
+    name: orphaned,
+    chosen: `select id from ${named} where (${hasWriter}) is not true`,
+    set: 'due_at = now()',
+    only,
+    returning,
+  })},
+  ${orphaned}_waiting as (
+    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
+    select ${returning}, true from ${orphaned}
+  )`;
+}
+
+/**
  * The SQL that takes letters out of the line: part of a `with` list. `rows` has a row per letter, with the columns
  * `id, campaign_id, brand_id, due_at` as they were while it waited. Each is looked up by the key of its index: a plan
  * from a time in which none was put off would as soon go through all that were.

@@ -6,7 +6,9 @@ export type Places = {
    * follow. Who wants few goes before those who want many.
    */
   take(most: number): Promise<number>;
-  /** Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin. */
+  /**
+   * Takes what is free at once, 0 to `most`: who has begun goes before those who wait to begin, unless they want few.
+   */
   takeNow(most: number): number;
   /** How many places those want who wait for few: a single letter shall not wait for a launch. */
   asked(): number;
@@ -19,32 +21,36 @@ export type Places = {
 /** Up to so many letters go before those that are part of many: one person's must not wait for a launch. */
 export const few = 2;
 
+/** Who wants many is served once this share of all places is free, or of so many if there are more. */
+const enough = { share: 0.8, of: 100 };
+
 /** How long a free place waits for others beside it, while somebody waits for many; in milliseconds. */
 const moment = 250;
 
-export function createPlaces(total: number): Places {
-  const many = Math.ceil(total * 0.8);
+/** @param total how many places there are at the moment; if they have become fewer, those that come back are not given again */
+export function createPlaces(total: () => number): Places {
   const waiting: Array<{ most: number; serve: () => void }> = [];
-  let free = total;
+  let held = 0;
   let patience: NodeJS.Timeout | undefined; // runs while a place is free that the first in the queue waits to take
 
-  const enoughFor = (most: number) => Math.min(most, many);
+  const free = () => Math.max(0, total() - held);
+  const enoughFor = (most: number) => Math.min(most, Math.ceil(enough.share * Math.min(total(), enough.of)));
   const grab = (most: number) => {
-    const taken = Math.min(free, most);
-    free -= taken;
+    const taken = Math.min(free(), most);
+    held += taken;
     return taken;
   };
   const beImpatient = () => {
     patience = undefined;
     serve(1);
   };
-  const serve = (atLeast = many) => {
+  const serve = (atLeast = Number.POSITIVE_INFINITY) => {
     const first = waiting[0];
-    if (first && free >= Math.min(enoughFor(first.most), atLeast)) {
+    if (first && free() >= Math.min(enoughFor(first.most), atLeast)) {
       waiting.shift();
       first.serve();
       serve();
-    } else if (first && free > 0) {
+    } else if (first && free() > 0) {
       patience ??= setTimeout(beImpatient, moment);
     } else {
       clearTimeout(patience);
@@ -52,13 +58,13 @@ export function createPlaces(total: number): Places {
     }
   };
   const give = (count: number) => {
-    free += count;
+    held -= count;
     serve();
   };
   const asked = () => waiting.reduce((sum, { most }) => sum + (most <= few ? most : 0), 0);
   return {
     async take(most) {
-      if (waiting.length === 0 && free >= enoughFor(most)) return grab(most);
+      if (waiting.length === 0 && free() >= enoughFor(most)) return grab(most);
       return new Promise<number>((resolve) => {
         const behind = waiting.findIndex((other) => most <= few && other.most > few);
         const taker = { most, serve: () => resolve(grab(most)) };
@@ -67,7 +73,7 @@ export function createPlaces(total: number): Places {
       });
     },
     takeNow(most) {
-      const taken = grab(most);
+      const taken = asked() > 0 ? 0 : grab(most);
       serve(); // nobody gets anything by that, but whoever waits for many begins to wait anew
       return taken;
     },

@@ -1,19 +1,32 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
+import type { LetterId } from './letter.ts';
+import type { Found } from './logbook.ts';
+import type { Logbooks } from './logbooks.ts';
 import { moveLetters, putBack } from './move.ts';
+import { letStayedGo, recordSent } from './record-sent.ts';
 
 /** How long a bundle may lie without being taken before its job is taken for lost, in seconds. */
 const lostJob = 10;
 
 const heldBy = statement<{ id: string }>('select id::text from bundle where worker_id = $1');
 
-// What a dead worker had claimed may have been sent: nobody can tell, so it is said to be unknown. What it had not
-// claimed was surely not sent, and goes back to its old place.
+const isOrphan = `(
+    worker_id = any ($1::int[]) or worker_id is not null and id = any ($2::bigint[])
+    or worker_id is not null and not exists (select from worker where worker.id = worker_id))`;
+
+type Orphan = { id: string; worker_id: number; logbook: string | null; letter_ids: LetterId[] };
+const orphans = statement<Orphan>(
+  `select id::text, worker_id, logbook::text, letter_ids from bundle where ${isOrphan}`,
+);
+const stillOrphans = statement<Pick<Orphan, 'id'>>(
+  `select id::text from bundle where ${isOrphan} and id = any ($3::bigint[]) order by bundle.id for update`,
+);
+
+// What a dead worker had claimed may have been sent: if its logbook does not tell, nobody can, so it is said to be unknown.
+// What it had not claimed was surely not sent, and goes back to its old place.
 const takeBack = statement<{ unknown: number; returned: number }>(`
   with orphan as (
-    delete from bundle
-    where worker_id = any ($1::int[]) or worker_id is not null and id = any ($2::bigint[])
-      or worker_id is not null and not exists (select from worker where worker.id = worker_id)
-    returning id, letter_ids
+    delete from bundle where id = any ($2::bigint[]) returning id, letter_ids
   ),
   ${moveLetters('loseSight', {
     name: 'lost',
@@ -27,6 +40,7 @@ const takeBack = statement<{ unknown: number; returned: number }>(`
   })},
   forgotten as (
     delete from worker where id = any ($1::int[])
+      and not exists (select from bundle where worker_id = worker.id and bundle.id <> all ($2::bigint[]))
   )
   select (select count(*)::int from lost) as unknown, (select count(*)::int from back) as returned`);
 
@@ -64,8 +78,9 @@ const untaken = statement<Untaken>(`
 export type Untaken = { id: string; size: number; again: number };
 
 export type Sweep = {
-  /** Letters whose fate became unknown, and letters that wait again. */
+  /** Letters whose fate became unknown, letters whose fate a logbook told, and letters that wait again. */
   unknown: number;
+  recorded: number;
   returned: number;
   /** Their jobs shall be added once more, which does no harm if they exist. */
   untaken: Untaken[];
@@ -77,6 +92,12 @@ type Fallen = {
   /** This one, and whether it works on a bundle at this moment. */
   workerId: number;
   isActive: (bundleId: string) => boolean;
+  logbooks: Pick<Logbooks, 'takeOver' | 'discard'>;
+  /**
+   * Whether a bundle whose logbook tells nothing here has been left to others for long enough, who may know more: those that
+   * share the dead worker's data folder.
+   */
+  hasWaited: (bundleId: string) => boolean;
   /** Jobs were lost for sure, so bundles need not lie for a while first. */
   queueWasLost: boolean;
 };
@@ -86,19 +107,82 @@ type Fallen = {
  * dropped, and in bundles whose job is gone because the queue was wiped or could not be reached. And those that were
  * not taken within their contact's hours.
  */
-export async function sweepLetters(
-  db: Database,
-  { silent, workerId, isActive, queueWasLost }: Fallen,
-): Promise<Sweep> {
+export async function sweepLetters(db: Database, fallen: Fallen): Promise<Sweep> {
+  const { workerId, isActive, queueWasLost } = fallen;
   // Asked in this order, a bundle that is taken meanwhile is not among the held ones, or it is active.
   const held = await db.rows(heldBy, [workerId]);
   const dropped = held.map(({ id }) => id).filter((id) => !isActive(id));
-  // One of the dead may turn out to be alive, and claim at this very moment: see onSnapshot.
-  const swept = await db.onSnapshot((transaction) => transaction.row(takeBack, [silent, dropped]));
+  const swept = await takeOrphansBack(db, dropped, fallen);
   await returnOutOfHours(db);
+  return { ...swept, untaken: await db.rows(untaken, [queueWasLost ? 0 : lostJob, lostJob]) };
+}
+
+async function takeOrphansBack(
+  db: Database,
+  dropped: string[],
+  { silent, logbooks, hasWaited }: Fallen,
+): Promise<Omit<Sweep, 'untaken'>> {
+  const found = new Map<string, Found & { logbook: string; stayed: LetterId[] }>();
+  const ids: string[] = [];
+  for (const { id, logbook, letter_ids } of await db.rows(orphans, [silent, dropped])) {
+    const says = logbook === null ? undefined : logbooks.takeOver(logbook, id);
+    const left = says?.left;
+    if (logbook !== null && !left && !hasWaited(id)) continue;
+    ids.push(id);
+    if (logbook === null || !says) continue;
+    found.set(id, { ...says, logbook, stayed: left ? letter_ids.filter((letter) => !left.has(letter)) : [] });
+  }
+  // One of the dead may turn out to be alive, and claim at this very moment: see onSnapshot.
+  const { still, ...swept } = await db.onSnapshot(async (transaction) => {
+    const still = (await transaction.rows(stillOrphans, [silent, dropped, ids])).map(({ id }) => id);
+    const says = still.flatMap((id) => found.get(id) ?? []);
+    // all people are locked before any letter, as by those who erase somebody
+    const letGo = await letStayedGo(
+      transaction,
+      still,
+      says.flatMap(({ stayed }) => stayed),
+    );
+    let recorded = 0;
+    for (const id of still)
+      recorded += (await recordSent(transaction, id, found.get(id)?.landed ?? [])).length;
+    const { unknown = 0, returned = 0 } = (await transaction.row(takeBack, [silent, still])) ?? {};
+    return { still, unknown, recorded, returned: returned + letGo };
+  });
+  for (const id of still) {
+    const logbook = found.get(id)?.logbook;
+    if (logbook) logbooks.discard(logbook, id);
+  }
+  return swept;
+}
+
+/** What was asked for again and again, without a longer pause, for so many milliseconds of a clock that nobody sets. */
+export function createPatience(milliseconds: number) {
+  const pause = 10_000;
+  let asked = new Map<string, { since: number; last: number }>();
   return {
-    unknown: swept?.unknown ?? 0,
-    returned: swept?.returned ?? 0,
-    untaken: await db.rows(untaken, [queueWasLost ? 0 : lostJob, lostJob]),
+    isOver(key: string, now: number): boolean {
+      asked = new Map([...asked].filter(([, { last }]) => now - last < pause));
+      const since = asked.get(key)?.since ?? now;
+      asked.set(key, { since, last: now });
+      return now - since >= milliseconds;
+    },
   };
+}
+
+const known = statement<{ id: string; logbook: string }>(
+  'select id::text, logbook::text from bundle where id = any ($1::bigint[]) and logbook is not null',
+);
+
+/** Removes logbooks whose bundles are over: of a worker that died between the two. */
+export async function clearLogbooks(
+  db: Queryable,
+  logbooks: Pick<Logbooks, 'old' | 'discard'>,
+): Promise<void> {
+  const old = await logbooks.old();
+  if (old.length === 0) return;
+  const needed = await db.rows(known, [old.map(({ bundleId }) => bundleId)]);
+  for (const { name, bundleId } of old) {
+    if (!needed.some(({ id, logbook }) => id === bundleId && logbook === name))
+      logbooks.discard(name, bundleId);
+  }
 }

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createAir } from '../../src/letters/air.ts';
 import { openBundles } from '../../src/letters/bundle-store.ts';
+import { openLogbooks } from '../../src/letters/logbooks.ts';
 import { createPlaces } from '../../src/letters/places.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { sendBundle } from '../../src/letters/send-bundle.ts';
@@ -41,7 +44,8 @@ beforeAll(async () => {
     bundles: openBundles(database, { workerId: worker?.id ?? 0, mark: unmarked, log }),
     writeOut: createWriter({ vault, wordings, mailDomain: config.mailDomain }),
     ...{ mailer, log },
-    places: createPlaces(1),
+    ...{ air: createAir(1, 0), places: createPlaces(() => 1) },
+    logbooks: await openLogbooks(config.dataDir, { name: randomUUID(), log }),
     stopping: new AbortController().signal,
   };
   workOff = async () => {

@@ -6,6 +6,7 @@ import {
   addressOf,
   letOthersPass,
   lettersAmong,
+  noLogbooks,
   stateCounts,
   untilStates,
   writeMany,
@@ -57,7 +58,7 @@ describe('after a time in which nothing was taken from the queue', () => {
     await releaseLetters(instance.context.database);
     const sweep = () =>
       sweepLetters(instance.context.database, {
-        silent: [],
+        ...{ silent: [], ...noLogbooks },
         workerId: 0,
         isActive: () => false,
         queueWasLost: false,

@@ -7,7 +7,7 @@ import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
 import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
+import { noLogbooks, setContact, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 import { untilSomebodyWaits } from '../support/moments.ts';
 
 let instance: Instance;
@@ -28,7 +28,7 @@ const bundlesOf = (workerId: number, database = instance.context.database) =>
 const take = (workerId: number) => bundlesOf(workerId).take(bundle);
 const sweep = (workerId: number, { isActive = false, silent = [] as number[] } = {}) =>
   sweepLetters(instance.context.database, {
-    silent,
+    ...{ silent, ...noLogbooks },
     workerId,
     isActive: () => isActive,
     queueWasLost: false,
@@ -43,7 +43,13 @@ describe('a bundle', () => {
   it('that nobody takes is found after a while, or at once when the queue was lost, and again ever more seldom', async () => {
     const find = async (queueWasLost: boolean) => {
       const { database } = instance.context;
-      const fallen = { silent: [], workerId: one, isActive: () => false, queueWasLost };
+      const fallen = {
+        silent: [],
+        ...noLogbooks,
+        workerId: one,
+        isActive: () => false,
+        queueWasLost,
+      };
       return (await sweepLetters(database, fallen)).untaken;
     };
     const lie = (seconds: number) =>

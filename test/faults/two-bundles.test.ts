@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type BundleRow, openBundles, type Sent } from '../../src/letters/bundle-store.ts';
+import { type BundleRow, openBundles } from '../../src/letters/bundle-store.ts';
+import type { Sent } from '../../src/letters/record-sent.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { beatWorker, enlistWorker } from '../../src/letters/roll-call.ts';
 import { sweepLetters } from '../../src/letters/sweep.ts';
 import { createLog } from '../../src/log.ts';
 import { losingTheFirstAnswer } from '../support/database.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
-import { atRest, bringForward, stateCounts, unmarked, writeMany } from '../support/letters.ts';
+import { atRest, bringForward, noLogbooks, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 
 let instance: Instance;
 let workerId: number;
@@ -51,7 +52,7 @@ describe('a letter that fell due again while its first bundle is still open', ()
     const other = await enlistWorker(database);
     await instance.query('update bundle set worker_id = $1 where id = $2', [other, second.id]);
     const swept = await sweepLetters(database, {
-      silent: [workerId],
+      ...{ silent: [workerId], ...noLogbooks },
       workerId: other,
       isActive: () => true,
       queueWasLost: false,

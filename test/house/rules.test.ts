@@ -155,7 +155,7 @@ describe('the log', () => {
   /** Ids, counts, codes, times, and our own addresses: nothing that a person typed. A new word here is a decision. */
   const words = [
     ...['letter', 'bundle', 'notice', 'reply', 'worker', 'contact', 'campaign', 'domain', 'err'],
-    ...['unknown', 'returned', 'expired', 'forgotten', 'penned', 'failures', 'refusals'],
+    ...['unknown', 'recorded', 'returned', 'expired', 'forgotten', 'penned', 'failures', 'refusals'],
     ...['method', 'route', 'status', 'milliseconds', 'code', 'state', 'reason', 'kind', 'rule'],
     ...['queue', 'host', 'port', 'tls'],
   ];

@@ -7,7 +7,7 @@ const aTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('places that are shared', () => {
   it('are given at once while there are enough, and never more than were asked for', async () => {
-    const places = createPlaces(10);
+    const places = createPlaces(() => 10);
     expect(await places.take(3)).toBe(3);
     expect(places.takeNow(4)).toBe(4);
     expect(places.takeNow(9)).toBe(3);
@@ -23,7 +23,7 @@ describe('places that are shared', () => {
           maxLength: 12,
         }),
         async (total, takers) => {
-          const places = createPlaces(total);
+          const places = createPlaces(() => total);
           let held = 0;
           const served = await Promise.all(
             takers.map(async ({ most, more }) => {
@@ -52,7 +52,7 @@ describe('places that are shared', () => {
   });
 
   it('go to those who wait in the order in which they came', async () => {
-    const places = createPlaces(2);
+    const places = createPlaces(() => 2);
     await places.take(2);
     const order: number[] = [];
     const waiting = [0, 1, 2].map(async (n) => {
@@ -66,7 +66,7 @@ describe('places that are shared', () => {
   });
 
   it('go first to those who want few, in their order, and are lent to them and to nobody else', async () => {
-    const places = createPlaces(10);
+    const places = createPlaces(() => 10);
     await places.take(10);
     const order: string[] = [];
     const wait = async (who: string, most: number) => {
@@ -87,7 +87,7 @@ describe('places that are shared', () => {
   });
 
   it('are worth waiting a moment for, until most of them are free', async () => {
-    const places = createPlaces(10);
+    const places = createPlaces(() => 10);
     await places.take(10);
     const waiting = places.take(10);
     for (let n = 0; n < 8; n += 1) places.give(1);
@@ -95,7 +95,7 @@ describe('places that are shared', () => {
   });
 
   it('are taken one by one by those who waited a moment, rather than not at all', async () => {
-    const places = createPlaces(10);
+    const places = createPlaces(() => 10);
     await places.take(10);
     const waiting = places.take(10);
     places.give(1);
@@ -103,7 +103,7 @@ describe('places that are shared', () => {
   });
 
   it('are not divided among those who wait, however long they did, when they come back one after the other', async () => {
-    const places = createPlaces(10);
+    const places = createPlaces(() => 10);
     await places.take(10);
     const [first, second] = [places.take(100), places.take(100)];
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -327,5 +327,11 @@ export const atRest: Condition = {
   stuckFor: 0,
 };
 
+/** For sweeps by hand: no worker keeps logbooks in their data folder, nor is one waited for that may have them. */
+export const noLogbooks = {
+  logbooks: { takeOver: () => undefined, discard: () => {} },
+  hasWaited: () => true,
+};
+
 /** For letters that are sent by hand, without a worker and its data folder: a database that is as new as it says. */
 export const unmarked = { cover: async () => 0 };
