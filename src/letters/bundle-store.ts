@@ -1,4 +1,4 @@
-import { areAboutContact, heedRefusals } from '../brands/contact-health.ts';
+import { areAboutContact, heedRefusals, isSuspendedAfter } from '../brands/contact-health.ts';
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { persist } from '../db/persist.ts';
 import { goingSince } from '../hold/hold.ts';
@@ -38,10 +38,11 @@ export type Claimed = Sealed & {
   said: Buffer;
 };
 
-// The row is the lock: a job that comes twice finds the bundle taken, or gone.
+// The row is the lock: a job that comes twice finds the bundle taken, or gone. Who took it under this very logbook, and had no
+// answer, has it.
 const take = statement<BundleRow>(`
   with taken as (
-    update bundle set worker_id = $2, logbook = $3 where id = $1 and worker_id is null
+    update bundle set worker_id = $2, logbook = $3 where id = $1 and (worker_id is null or worker_id = $2 and logbook = $3)
     returning id, campaign_id, brand_id, contact_id, letter_ids, probes
   )
   select taken.id::text, letter_ids, brand.name as brand, taken.contact_id, refusals, lists, contact.address,
@@ -145,7 +146,7 @@ export function openBundles(database: Database, { workerId, logbook, mark, log }
      * too, in the same transaction, and only what this has recorded counts: when the answer to its commit is lost, and it
      * is done again, nothing is left to be recorded.
      *
-     * @returns what is not recorded yet, and whether the host is to be left alone: no further letter of the bundle may go
+     * @returns what is not recorded yet, and whether host or contact are to be left alone: no further letter of the bundle may go
      */
     async heed(bundle: BundleRow, sent: Sent[]): Promise<{ unrecorded: Sent[]; holdOff: boolean }> {
       const all = sent.map(({ outcome }) => outcome);
@@ -170,7 +171,7 @@ export function openBundles(database: Database, { workerId, logbook, mark, log }
       if (receiver === 'open' && bundle.receiver !== 'open')
         log.warn({ domain: bundle.domain }, 'a host is left alone for a while');
       Object.assign(bundle, { receiver, refusals });
-      return { unrecorded: [], holdOff: holdsOff() };
+      return { unrecorded: [], holdOff: holdsOff() || (aboutContact && isSuspendedAfter(refusals)) };
     },
     /** Records outcomes and claims letters; those that may not be sent any more are left out. */
     recordAndClaim: (bundle: BundleRow, sent: Sent[], next: string[]) =>

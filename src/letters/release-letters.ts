@@ -22,11 +22,14 @@ const lock = "hashtext('outspoken release')";
  */
 export const apart = { least: 125, most: 1000 };
 
-// Nobody has anything to send: then it is half as long, and no time at all where the last round had no room for more.
+// Where nobody has anything to send, it is half as long. Where the last round had no room for more, bundles are as full as
+// they get, and eight that wait to be taken keep all workers busy while a round is asked for and made.
 const ranDry = 'not exists (select from bundle where worker_id is null)';
+const runsLow = '(select count(*) from (select from bundle where worker_id is null limit 8) as few) < 8';
 const isTime = `(
   select now() >= released_at + gap
-    or ${ranDry} and (more_waited or now() >= released_at + gap / 2)
+    or more_waited and ${runsLow}
+    or now() >= released_at + gap / 2 and ${ranDry}
     or now() < released_at -- the clock was set back
   from release_round where one)`;
 

@@ -1,4 +1,3 @@
-import { isSuspendedAfter } from '../brands/contact-health.ts';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
@@ -89,7 +88,7 @@ async function sendTaken(sending: Sending, bundle: BundleRow, logbook: Logbook):
       const sent = landed.filter((one) => 'outcome' in one);
       const stayed = landed.flatMap((one) => ('stayed' in one ? one.stayed : []));
       const { unrecorded, holdOff } = await bundles.heed(bundle, sent);
-      if (holdOff || isSuspendedAfter(bundle.refusals) || mailer.isAway() || stayed.length > 0) turnBack();
+      if (holdOff || mailer.isAway() || stayed.length > 0) turnBack();
       lane.resume(sent.filter(isWarning).length);
       if (stayed.length > 0) await bundles.letGo(bundle, stayed);
       const spare = Math.max(0, Math.min(places.asked(), held - 1, idle()));

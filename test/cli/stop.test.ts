@@ -34,7 +34,7 @@ async function expectItEnds(ask: () => void): Promise<void> {
   expect(program.err()).toBe('');
   expect(await belongings.left()).toEqual([]);
   expect((await readdir(env().DATA_DIR)).sort()).toEqual(
-    ['.writable', 'app-key', 'high-water', 'mail', 'postgres', 'postgres-password'].sort(),
+    ['.writable', 'app-key', 'high-water', 'logbooks', 'mail', 'postgres', 'postgres-password'].sort(),
   );
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { suspension } from '../../src/brands/contact-health.ts';
 import { contacts } from '../../src/commands/contacts.ts';
@@ -61,4 +62,17 @@ describe('what a mail server said, noted twice since the first answer of the dat
     });
     expect(await answerAll('nike', 1, putOff)).toMatchObject({ holdOff: true, bundle: { receiver: 'open' } });
   });
+});
+
+it("a bundle is its worker's although the first answer of the database to that was lost, and nobody else's", async () => {
+  const { database } = instance.context;
+  await writeMany(instance, { people: 2, brands: ['puma'] });
+  const [released] = await releaseLetters(database);
+  const take = (logbook: string, by = database) =>
+    openBundles(by, { workerId, logbook, mark: unmarked, log: createLog('silent') }).take(
+      released?.id ?? '0',
+    );
+  const logbook = randomUUID();
+  expect((await take(logbook, losingTheFirstAnswer(database)))?.letter_ids).toHaveLength(2);
+  expect(await take(randomUUID())).toBeUndefined();
 });

@@ -56,6 +56,7 @@ export function losingTheFirstAnswer(database: Database): Database {
   return {
     ...database,
     rows: async (statement, values) => lose(await database.rows(statement, values)),
+    row: async (statement, values) => lose(await database.row(statement, values)),
     transaction: async (work) => lose(await database.transaction(work)),
   };
 }
