@@ -1,5 +1,5 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { mkdir, open, readdir, rm, stat, statfs } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, open, readdir, readFile, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ExpectedError, reasonOf } from '../expected.ts';
 import type { Logger } from '../log.ts';
@@ -49,7 +49,7 @@ type Options = {
   /** A UUID. */
   name: string;
   log: Logger;
-  /** What tells this boot of the machine from every other one; unset: what the system says. Null: nothing does. */
+  /** What tells this boot of the machine from every other one; unset: what the system says, if it can be relied on. Null: nothing does. */
   boot?: string | null;
 };
 
@@ -57,9 +57,7 @@ type Options = {
 export async function openLogbooks(dataDir: string, { name, log, boot }: Options): Promise<Logbooks> {
   const folder = join(dataDir, 'logbooks');
   await prepare(folder, name);
-  const { type } = await statfs(folder);
-  const here = (boot === undefined ? bootId() : boot) ?? undefined;
-  const reliableBoot = local.has(type) ? here : undefined;
+  const reliableBoot = boot === undefined ? await bootOf(folder) : (boot ?? undefined);
   const pathOf = (of: string, bundleId: string) => join(folder, `${of}.${bundleId}`);
   const discard = (of: string, bundleId: string) => rmSync(pathOf(of, bundleId), { force: true });
   const unwritten = new Set<() => void>();
@@ -114,11 +112,12 @@ async function prepare(folder: string, name: string): Promise<void> {
   }
 }
 
-/** On Linux each boot of a machine has a name of its own (random(4)). */
-function bootId(): string | undefined {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return undefined;
-  }
+/** On Linux each boot of a machine has a name of its own (random(4)); undefined where it would prove nothing. */
+async function bootOf(folder: string): Promise<string | undefined> {
+  const { type } = await statfs(folder);
+  if (!local.has(type)) return undefined;
+  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+    (text) => text.trim(),
+    () => undefined,
+  );
 }

@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => instance.close());
 
-const logbooksHere = (boot?: string | null) => {
+const logbooksHere = (boot = 'this boot') => {
   const { config, log } = instance.context;
   return openLogbooks(config.dataDir, { name: randomUUID(), log, boot });
 };
