@@ -140,14 +140,17 @@ async function claimedBy(postgres: Postgres, worker: number | undefined): Promis
   return row as Claimed;
 }
 
-/** Of how many the next thing that happened was that they were lost sight of. */
+/**
+ * Of how many the next thing that happened was that they were lost sight of. Where a host stands beside it, that is what the
+ * relay had done to the letter before, and the worker had written down.
+ */
 async function countUnknown(postgres: Postgres, { ids, at }: Claimed): Promise<number> {
   const [row] = await insist(postgres, (client) =>
     client.query(
       `select count(*)::int as n from unnest($1::bigint[]) as claimed (id), lateral (
-         select type from event where letter_id = claimed.id and at > $2 order by at limit 1
+         select type, host from event where letter_id = claimed.id and at > $2 order by at limit 1
        ) as next
-       where type = 'sight_lost'`,
+       where type = 'sight_lost' and host is null`,
       [ids, at],
     ),
   );
