@@ -7,7 +7,7 @@ import { eraseAgain } from '../../src/letters/cancel-letters.ts';
 import { type Logbooks, openLogbooks } from '../../src/letters/logbooks.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { beatWorker, callWorkers, enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
-import { clearLogbooks, sweepLetters } from '../../src/letters/sweep.ts';
+import { clearLogbooks, createPatience, sweepLetters } from '../../src/letters/sweep.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { atRest, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 import { untilSomebodyWaits } from '../support/moments.ts';
@@ -219,5 +219,25 @@ describe('a logbook that was left behind', () => {
     await instance.query('delete from bundle');
     await clear();
     expect(logbooks.takeOver(logbook, id)).toBeUndefined();
+  });
+});
+
+describe('the patience with a bundle whose logbook tells nothing here', () => {
+  it('ends for each bundle by itself, a minute after it was first asked for', () => {
+    const patience = createPatience(60_000);
+    for (let now = 0; now < 60_000; now += 2000) expect(patience.isOver('1', now)).toBe(false);
+    expect(patience.isOver('2', 58_000)).toBe(false);
+    expect([patience.isOver('1', 60_000), patience.isOver('2', 60_000)]).toEqual([true, false]);
+  });
+
+  it("begins anew when it was not asked for in between: the bundle was somebody else's then", () => {
+    const patience = createPatience(60_000);
+    for (const [now, isOver] of [
+      [0, false],
+      [70_000, false],
+      [75_000, false],
+      [200_000, false],
+    ] as const)
+      expect(patience.isOver('1', now)).toBe(isOver);
   });
 });
