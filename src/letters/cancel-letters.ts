@@ -5,7 +5,7 @@ import { openAddress, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
 import { cancellable } from './letter.ts';
-import { moveLetters, takeOutOfLine } from './move.ts';
+import { moveLetters, placeInLine, takeOutOfLine } from './move.ts';
 import { betweenReleases } from './release-letters.ts';
 import { stripLetters } from './retention.ts';
 
@@ -48,7 +48,7 @@ const cancel = statement<{ id: string; brand_id: number; message_id: string }>(`
   with ${moveLetters('cancel', {
     name: 'cancelled',
     chosen: theirs,
-    returning: 'id, campaign_id, brand_id, due_at, message_id',
+    returning: `${placeInLine}, message_id`,
   })},
   ${takeOutOfLine('cancelled')}
   select id::text, brand_id, message_id from cancelled`);

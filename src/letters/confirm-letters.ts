@@ -5,7 +5,7 @@ import { type Queryable, statement } from '../db/database.ts';
 import { type Identity, openPerson, openTokens, type Sealed } from '../people/advocate.ts';
 import { hashToken } from '../people/token.ts';
 import type { Vault } from '../people/vault.ts';
-import { moveLetters } from './move.ts';
+import { moveLetters, placeInLine, putIntoLine } from './move.ts';
 
 type Row = Sealed & {
   confirm_hash: Buffer;
@@ -69,12 +69,9 @@ const confirm = statement<{ id: string }>(`
     name: 'ready',
     chosen: 'select id from judged where is_first',
     set: 'due_at = now()',
-    returning: 'id, campaign_id, brand_id, due_at',
+    returning: placeInLine,
   })},
-  waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-    select id, campaign_id, brand_id, due_at from ready
-  ),
+  ${putIntoLine('ready')},
   ${moveLetters('findDuplicate', {
     name: 'duplicate',
     chosen: 'select id from judged where not is_first',

@@ -43,17 +43,29 @@ export function moveLetters(
   )`;
 }
 
+/** What a move returns of letters that go into the line, or out of it. */
+export const placeInLine = 'id, campaign_id, brand_id, due_at';
+
+/**
+ * The SQL that puts letters into the line: part of a `with` list. `rows` has a row per letter, with the columns of
+ * `placeInLine`. `deferred`: they are put off until they fall due.
+ */
+export function putIntoLine(rows: string, { deferred = false, where = 'true' } = {}): string {
+  return `
+  ${rows}_waiting as (
+    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
+    select ${placeInLine}, ${deferred} from ${rows} where ${where}
+  )`;
+}
+
 /**
  * The SQL that puts back what was released and not claimed, each letter into its old place in the line: part of a
  * `with` list. After it, `name` holds a row per letter.
  */
 export function putBack({ name, chosen, only }: { name: string; chosen: string; only?: string }): string {
-  const returning = 'id, campaign_id, brand_id, due_at';
   return `
-  ${moveLetters('return', { name, chosen, only, returning })},
-  ${name}_waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at) select ${returning} from ${name}
-  )`;
+  ${moveLetters('return', { name, chosen, only, returning: placeInLine })},
+  ${putIntoLine(name)}`;
 }
 
 /**
@@ -62,7 +74,6 @@ export function putBack({ name, chosen, only }: { name: string; chosen: string; 
  * along: it falls due at once, and is given up then. Others may have lost sight of it meanwhile, who knew no better.
  */
 export function letGo({ name, chosen, only }: { name: string; chosen: string; only: string }): string {
-  const returning = 'id, campaign_id, brand_id, due_at';
   const [named, writer, orphaned] = [`${name}_named`, `${name}_writer`, `${name}_orphaned`];
   const hasWriter = `advocate_id = any (array(select id from ${writer}))`;
   return `
@@ -77,22 +88,17 @@ export function letGo({ name, chosen, only }: { name: string; chosen: string; on
     chosen: `select id from ${named} where ${hasWriter}`,
     set: 'tries = tries - 1, first_tried_at = nullif(first_tried_at, state_at)', // as the claim found it
     only,
-    returning,
+    returning: placeInLine,
   })},
-  ${name}_waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at) select ${returning} from ${name}
-  ),
+  ${putIntoLine(name)},
   ${moveLetters('defer', {
     name: orphaned,
     chosen: `select id from ${named} where (${hasWriter}) is not true`,
     set: 'due_at = now()',
     only,
-    returning,
+    returning: placeInLine,
   })},
-  ${orphaned}_waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
-    select ${returning}, true from ${orphaned}
-  )`;
+  ${putIntoLine(orphaned, { deferred: true })}`;
 }
 
 /**
@@ -167,8 +173,5 @@ export function recordOutcomes({
     select id, ${choose((move) => `'${moves[move].event}'`).replaceAll('outcome.', '')}::event_type, code, host, response
     from ${name}
   ),
-  ${name}_waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at, deferred)
-    select id, campaign_id, brand_id, due_at, true from ${name} where state = 'deferred'
-  )`;
+  ${putIntoLine(name, { deferred: true, where: "state = 'deferred'" })}`;
 }

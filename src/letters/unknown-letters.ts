@@ -1,7 +1,7 @@
 import { type Database, type Queryable, statement } from '../db/database.ts';
 import { inParts } from '../db/in-parts.ts';
 import type { LetterId } from './letter.ts';
-import { moveLetters } from './move.ts';
+import { moveLetters, placeInLine, putIntoLine } from './move.ts';
 
 /** Letters of which nobody knows whether they arrived: who they are, and how they are cleared up by evidence. */
 
@@ -71,12 +71,9 @@ const resend = statement<{ id: LetterId }>(`
     name: 'again',
     chosen: 'select id from named where advocate_id = any (array(select id from writer))',
     set: 'due_at = now(), first_tried_at = null',
-    returning: 'id, campaign_id, brand_id, due_at',
+    returning: placeInLine,
   })},
-  waiting as (
-    insert into waiting_letter (letter_id, campaign_id, brand_id, due_at)
-    select id, campaign_id, brand_id, due_at from again
-  )
+  ${putIntoLine('again')}
   select id::text from again`);
 
 /** How much evidence one statement looks at: a log may name a million letters, and each is looked for among the others. */
