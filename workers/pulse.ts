@@ -1,4 +1,6 @@
 import type { Mailer } from '../src/mail/mailer.ts';
+import type { Outcome } from '../src/mail/outcome.ts';
+import type { Sending } from '../src/mail/transaction.ts';
 
 /** Whether others answer: what is with them, and for how long nothing was heard. */
 export type Pulse = {
@@ -11,6 +13,8 @@ export type Pulse = {
     work: (...args: Args) => Promise<Result>,
     isAnswer?: (result: Result) => boolean,
   ): (...args: Args) => Promise<Result>;
+  /** Somebody answered, in the midst of a call. */
+  hear(): void;
   /** How many calls are under way. */
   underWay(): number;
   /** For how long calls have been under way and none was answered, in milliseconds. */
@@ -37,6 +41,7 @@ export function createPulse(): Pulse {
           underWay -= 1;
         }
       },
+    hear,
     underWay: () => underWay,
     quietFor: () => (underWay > 0 ? performance.now() - heardAt : 0),
   };
@@ -44,5 +49,24 @@ export function createPulse(): Pulse {
 
 /** The same mailer, whose pulse is taken: an outcome without a host is our own, such as that of the guard. */
 export function watchMailer(mailer: Mailer, pulse: Pulse): Mailer {
-  return { ...mailer, send: pulse.of(mailer.send, ({ host }) => host !== undefined) };
+  const isAnswer = ({ host }: Outcome) => host !== undefined;
+  const watched = (sending: Sending): Sending => ({
+    ...sending,
+    came(outcome) {
+      if (isAnswer(outcome)) pulse.hear();
+      sending.came(outcome);
+    },
+  });
+  const converse = pulse.of(mailer.converse, () => false);
+  return {
+    ...mailer,
+    send: pulse.of(mailer.send, isAnswer),
+    converse(first, next) {
+      const following = () => {
+        const sending = next();
+        return sending && watched(sending);
+      };
+      return converse(watched(first), following);
+    },
+  };
 }

@@ -37,7 +37,7 @@ export function startSendingBundles(
 ) {
   const { database, vault, wordings, log, config } = context;
   // where a logbook does not say for sure what has stayed, all that is claimed may have left
-  const air = createAir(lettersInTheAir, logbooks.isReliable ? mostAhead : 0);
+  const air = createAir(mailer, lettersInTheAir, logbooks.isReliable ? mostAhead : 0);
   const places = createPlaces(() => lettersInTheAir + air.ahead());
   const store = openBundles(database, { workerId, logbook: logbooks.name, mark, log });
   const statements = createPulse();

@@ -1,7 +1,15 @@
+import type { Mailer } from '../mail/mailer.ts';
+import type { Sending } from '../mail/transaction.ts';
+import { createLane, type InnerLane, type Outgoing, type Until, type Waiting } from './lane.ts';
+
 /**
  * The letters of a worker that are with a mail server, or on the way there: so many at a time, each from one of the
  * lanes in which claimed letters wait. Lanes are served one after the other, so that the letters of a bundle are answered, and
  * recorded, together; but those of few letters go first: a person's must not wait for a launch.
+ *
+ * Who has room can be followed by the next of its lane, on the same connection: that one is announced to the mail server
+ * as the other leaves, and has the room once the other was taken. Until then it waits as all do, and goes elsewhere if
+ * that takes too long.
  */
 export type Air = {
   lane(isOfFew: boolean): Lane;
@@ -14,83 +22,116 @@ export type Air = {
 
 export type Lane = {
   /**
-   * Waits for room. Who gets it must give it back.
+   * Sends a letter as soon as there is room.
    *
-   * @param until the letter is not to leave any more after it
-   * @returns false: it does not leave
+   * @param until there is no room for it any more after that
+   * @returns once the letter was told what became of it, or once it is sure that it does not leave
    */
-  enter(until: Until): Promise<boolean>;
-  /** Gives room back. `isTaken`: a mail server took the letter. */
-  leave(isTaken: boolean): void;
+  send(letter: Outgoing, until: Until): Promise<void>;
   /** How many wait for room. */
   waiting(): number;
   /** Lets nobody in until all that were given pauses are over: whatever a mail server said may concern all of them. */
   pause(): void;
   resume(pauses: number): void;
   isPaused(): boolean;
-  /** Lets nobody in any more: those who wait are told so. */
+  /** Lets nobody in any more. */
   turnBack(): void;
   close(): void;
 };
-
-/** A moment by a clock that nobody sets and by one that goes on while the machine is asleep, in milliseconds. */
-export type Until = { steady: number; wall: number };
-
-export const after = (milliseconds: number): Until => ({
-  steady: performance.now() + milliseconds,
-  wall: Date.now() + milliseconds,
-});
-
-export const earlier = (one: Until, other: Until): Until => ({
-  steady: Math.min(one.steady, other.steady),
-  wall: Math.min(one.wall, other.wall),
-});
-
-const isOver = ({ steady, wall }: Until) => performance.now() >= steady || Date.now() >= wall;
-
-/** How often those who wait are looked at, whether they have for too long; in milliseconds. */
-const glance = 100;
 
 /** What was taken within so long counts as lately, in milliseconds. */
 const lately = 250;
 
 /**
+ * After somebody waited too long behind another one, nobody is announced for so long, in milliseconds: each who then goes
+ * elsewhere costs a connection, which waits for a message that does not come.
+ */
+const wary = 60_000;
+
+/**
  * @param room how many letters are in the air at once
  * @param mostAhead how many may be claimed beyond them at most
  */
-export function createAir(room: number, mostAhead: number): Air {
+export function createAir({ converse }: Pick<Mailer, 'converse'>, room: number, mostAhead: number): Air {
   let free = room;
   const lanes: InnerLane[] = []; // in the order in which they came
   const taken = new Float64Array(mostAhead).fill(Number.NEGATIVE_INFINITY); // when, the oldest at `oldest`
   let oldest = 0;
+  let mayAnnounce = Number.NEGATIVE_INFINITY; // from when on
+  const beWary = () => {
+    mayAnnounce = performance.now() + wary;
+    serve();
+  };
 
+  function whoseTurn(): InnerLane | undefined {
+    let first: InnerLane | undefined;
+    for (const lane of lanes) {
+      if (!lane.wantsRoom()) continue;
+      if (lane.isOfFew) return lane;
+      first ??= lane;
+    }
+    return first;
+  }
   function serve(): void {
     while (free > 0) {
-      const ready = lanes.filter(({ wantsRoom }) => wantsRoom());
-      const next = ready.find(({ isOfFew }) => isOfFew) ?? ready[0];
-      if (!next) return;
-      if (next.letIn()) free -= 1;
+      const lane = whoseTurn();
+      if (!lane) return;
+      const letter = lane.letIn();
+      if (letter) void occupy(lane, letter);
     }
   }
-  function giveBack(isTaken: boolean): void {
-    free += 1;
-    if (isTaken && mostAhead > 0) {
-      taken[oldest] = performance.now();
-      oldest = (oldest + 1) % mostAhead;
+  async function occupy(lane: InnerLane, first: Waiting): Promise<void> {
+    free -= 1;
+    const us = Symbol();
+    let last = first; // who had the room last, or has it
+    let announced: Waiting | undefined;
+    const enter = (one: Waiting) => {
+      if (one !== last && !lane.letFollow(one, us)) return false;
+      last = one;
+      return true;
+    };
+    const inside = (one: Waiting): Sending => ({
+      envelope: one.letter.envelope,
+      message: one.letter.message,
+      leaves: () => (one === last || !lane.isPaused()) && enter(one) && one.letter.leaves(),
+      came(outcome) {
+        if (!enter(one)) return; // it went elsewhere
+        if (outcome.kind === 'accepted') countTaken();
+        one.letter.came(outcome);
+        one.done();
+      },
+    });
+    const next = () => {
+      const isTheirs = performance.now() >= mayAnnounce && whoseTurn() === lane;
+      announced = isTheirs ? lane.announce(us) : undefined;
+      return announced && inside(announced);
+    };
+    try {
+      await converse(inside(first), next);
+    } catch (error) {
+      last.letter.failed(error);
+    } finally {
+      last.done();
+      if (announced?.behind === us) announced.behind = undefined;
+      free += 1;
+      serve();
     }
-    serve();
+  }
+  function countTaken(): void {
+    if (mostAhead === 0) return;
+    taken[oldest] = performance.now();
+    oldest = (oldest + 1) % mostAhead;
   }
   return {
     lane(isOfFew) {
-      const inner = createLane(isOfFew);
+      const inner = createLane(isOfFew, beWary);
       lanes.push(inner);
       return {
-        enter(until) {
-          const entered = inner.wait(until);
+        send(letter, until) {
+          const sent = inner.wait(letter, until);
           serve();
-          return entered;
+          return sent;
         },
-        leave: giveBack,
         waiting: inner.waiting,
         pause: inner.pause,
         resume(pauses) {
@@ -109,60 +150,5 @@ export function createAir(room: number, mostAhead: number): Air {
       const since = performance.now() - lately;
       return taken.reduce((sum, at) => sum + (at > since ? 1 : 0), 0);
     },
-  };
-}
-
-type InnerLane = ReturnType<typeof createLane>;
-
-function createLane(isOfFew: boolean) {
-  let queue: { until: Until; answer: (isLetIn: boolean) => void }[] = [];
-  let pauses = 0;
-  let isTurnedBack = false;
-  let timer: NodeJS.Timeout | undefined;
-
-  function turnBack(): void {
-    isTurnedBack = true;
-    clearTimeout(timer);
-    for (const { answer } of queue.splice(0)) answer(false);
-  }
-  function watch(): void {
-    timer = undefined;
-    queue = queue.filter(({ until, answer }) => {
-      const stays = !isOver(until);
-      if (!stays) answer(false);
-      return stays;
-    });
-    if (queue.length > 0) timer = setTimeout(watch, glance);
-  }
-  return {
-    isOfFew,
-    wait(until: Until): Promise<boolean> {
-      if (isTurnedBack) return Promise.resolve(false);
-      return new Promise((answer) => {
-        queue.push({ until, answer });
-        timer ??= setTimeout(watch, glance);
-      });
-    },
-    /** @returns whether somebody was let in: who has waited for too long is not */
-    letIn(): boolean {
-      const first = queue.shift();
-      const isLetIn = first !== undefined && !isOver(first.until);
-      first?.answer(isLetIn);
-      if (queue.length === 0) {
-        clearTimeout(timer);
-        timer = undefined;
-      }
-      return isLetIn;
-    },
-    wantsRoom: () => queue.length > 0 && pauses === 0,
-    waiting: () => queue.length,
-    isPaused: () => pauses > 0,
-    pause() {
-      pauses += 1;
-    },
-    resume(over: number) {
-      pauses -= over;
-    },
-    turnBack,
   };
 }

@@ -94,8 +94,8 @@ function goOnWith(
       }
       return isOurs;
     },
-    landed({ hash, ...sent }) {
-      lines += `in ${JSON.stringify({ ...sent, hash: hash?.toString('hex') })}\n`;
+    landed(sent) {
+      lines += `in ${JSON.stringify(sent)}\n`;
       if (unwritten.has(flush)) return;
       unwritten.add(flush);
       setImmediate(flush); // unless another one leaves before
@@ -144,8 +144,7 @@ export function readLogbook(text: string, boot: string | undefined): Found {
 
 function readSent(json: string): Sent[] {
   try {
-    const { hash, ...sent } = JSON.parse(json);
-    return [{ ...sent, ...(hash && { hash: Buffer.from(hash, 'hex') }) }];
+    return [JSON.parse(json)];
   } catch {
     return [];
   }

@@ -6,8 +6,8 @@ import { waitAfter } from './retry.ts';
 
 /** What is written down of letters that were claimed: by the worker that sent them, or by whoever read its logbook. */
 
-/** What became of one. `hash`: SHA-256 of its bytes, if they left us. */
-export type Sent = { id: string; tries: number; outcome: Outcome; hash?: Buffer };
+/** What became of one. `hash`: SHA-256 of its bytes in hexadecimal digits, if they left us. */
+export type Sent = { id: string; tries: number; outcome: Outcome; hash?: string };
 
 // A letter that was put off may have fallen due again and be in another bundle by now: that one is in charge.
 export const stillInIt = 'letter.bundle_id = $8';
@@ -51,9 +51,9 @@ export function columns(sent: Sent[]): unknown[] {
     sent.map(({ outcome }) => outcome.host ?? null),
     sent.map(({ outcome }) => outcome.response ?? null),
     sent.map(({ outcome, tries }) => (outcome.kind === 'try again' ? waitAfter(tries) : null)),
-    Buffer.concat(sent.map(({ hash }) => hash ?? noHash)),
+    Buffer.from(sent.map(({ hash }) => hash ?? noHash).join(''), 'hex'),
   ];
 }
 
 /** Stands for "nothing left us", so that all hashes are 32 bytes. */
-const noHash = Buffer.alloc(32);
+const noHash = '00'.repeat(32);

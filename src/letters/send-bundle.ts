@@ -1,11 +1,13 @@
+import { hash } from 'node:crypto';
 import type { Logger } from '../log.ts';
 import type { Mailer } from '../mail/mailer.ts';
+import type { Outcome } from '../mail/outcome.ts';
 import { stoppedByGuard } from '../mail/recipients.ts';
-import { sha256 } from '../people/vault.ts';
-import { type Air, after, earlier, type Lane, type Until } from './air.ts';
+import type { Air, Lane } from './air.ts';
 import { handleOf } from './alias.ts';
 import type { BundleRow, BundleStore, Claimed } from './bundle-store.ts';
 import { startFlight } from './flight.ts';
+import { after, earlier, type Until } from './lane.ts';
 import type { LetterId } from './letter.ts';
 import type { Logbook } from './logbook.ts';
 import type { Logbooks } from './logbooks.ts';
@@ -16,7 +18,7 @@ import type { WriteOut } from './write-out.ts';
 export type Sending = {
   bundles: BundleStore;
   writeOut: WriteOut;
-  mailer: Mailer;
+  mailer: Pick<Mailer, 'isAway'>;
   log: Logger;
   logbooks: Pick<Logbooks, 'open'>;
   /** Letters that are with a mail server: what a crash leaves `unknown` at most. */
@@ -138,48 +140,46 @@ function mostOf({ receiver, refusals }: BundleRow): number {
 type Way = { logbook: Logbook; lane: Lane; until: Until };
 
 async function sendLetter(
-  { bundles, mailer, log, writeOut }: Sending,
+  { bundles, log, writeOut }: Sending,
   bundle: BundleRow,
-  letter: Claimed,
+  claimed: Claimed,
   { logbook, lane, until }: Way,
 ): Promise<Sent | Stayed> {
-  const { id, tries } = letter;
+  const { id, tries } = claimed;
   let written: Awaited<ReturnType<WriteOut>>;
   try {
-    written = await bundles.insist(() => writeOut(bundle, letter));
+    written = await bundles.insist(() => writeOut(bundle, claimed));
   } catch (error) {
     // Nothing was sent, so the letter may wait until the cause is mended; the others of its bundle go on.
     log.error({ letter: id, err: error }, 'a letter could not be written out');
     lane.pause();
     return { id, tries, outcome: { kind: 'try again' } };
   }
-  if (!(await lane.enter(until))) return { stayed: id };
-  let isTaken = false;
-  try {
-    if (!logbook.leaves(id)) return { stayed: id };
-    const sent = await handOver(written);
-    isTaken = !isWarning(sent);
-    if (!isTaken) lane.pause();
+  const { message, from } = written;
+  let hasLeft = false;
+  let sent: Sent | undefined;
+  const came = (outcome: Outcome) => {
+    sent = { id, tries, outcome };
+    if (outcome === stoppedByGuard) {
+      log.info({ letter: id }, 'a letter was not sent: MAIL_RECIPIENTS does not have its address');
+    } else sent.hash = hash('sha256', message, 'hex'); // of its bytes, since it is ASCII
+    if (isWarning(sent)) lane.pause();
     logbook.landed(sent);
-    return sent;
-  } finally {
-    lane.leave(isTaken);
-  }
-
-  async function handOver({ message, from }: Awaited<ReturnType<WriteOut>>): Promise<Sent> {
-    try {
-      const outcome = await mailer.send(
-        { from, to: bundle.address, id: handleOf(letter.message_id) },
-        message,
-      );
-      if (outcome === stoppedByGuard) {
-        log.info({ letter: id }, 'a letter was not sent: MAIL_RECIPIENTS does not have its address');
-        return { id, tries, outcome };
-      }
-      return { id, tries, outcome, hash: sha256(message) };
-    } catch (error) {
+  };
+  const outgoing = {
+    envelope: { from, to: bundle.address, id: handleOf(claimed.message_id) },
+    message,
+    leaves() {
+      const mayLeave = logbook.leaves(id);
+      hasLeft ||= mayLeave;
+      return mayLeave;
+    },
+    came,
+    failed(error: unknown) {
       log.error({ letter: id, err: error }, 'sending a letter failed in an unexpected way');
-      return { id, tries, outcome: { kind: 'unknown' }, hash: sha256(message) };
-    }
-  }
+      if (!sent) came({ kind: hasLeft ? 'unknown' : 'try again' });
+    },
+  };
+  await lane.send(outgoing, until);
+  return sent ?? { stayed: id };
 }

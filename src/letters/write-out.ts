@@ -14,10 +14,10 @@ const textsKept = 400;
 /** For how long what a person said stays open for their other letters, which go out together; in milliseconds. */
 const staysOpen = 1000;
 
-export type WriteOut = (bundle: BundleRow, letter: Claimed) => Promise<{ message: Buffer; from: string }>;
+export type WriteOut = (bundle: BundleRow, letter: Claimed) => Promise<{ message: string; from: string }>;
 
 /**
- * Writes out letters: the bytes of each, and its envelope sender. Letters that say nothing personal are the same to
+ * Writes out letters: the bytes of each, as ASCII, and its envelope sender. Letters that say nothing personal are the same to
  * the word but for their stamp, and encoding is dear, so their text is kept for the others; what somebody said about
  * themselves is never kept in a text, and is open for a moment only.
  */

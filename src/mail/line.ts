@@ -4,19 +4,21 @@ import { codeOf } from '../expected.ts';
 import { describe, judge, type Outcome, type Stage } from './outcome.ts';
 import type { Relay } from './relay.ts';
 import { readServer } from './server.ts';
-import { type Conducted, conductTransaction, type Envelope } from './transaction.ts';
+import { converse, type Next, type Sending, type Tell } from './transaction.ts';
 import { openWire } from './wire.ts';
 
 /** One connection to a relay that let us in. */
 export type Line = {
   /** It carried messages before this one. */
   kept: boolean;
-  send(envelope: Envelope, bytes: Buffer): Promise<Conducted>;
+  converse(first: Sending, next: Next, tell: Tell): ReturnType<typeof converse>;
   alive(): boolean;
   /** Put aside until `wake`; after `idle` milliseconds `onIdle` is called. */
   rest(idle: number, onIdle: () => void): void;
   wake(): void;
   end(): void;
+  /** Ends it at once, wherever it stands. */
+  drop(): void;
 };
 
 /** A relay that let us not in: nothing was handed over. */
@@ -69,7 +71,8 @@ export async function openLine(relay: Relay): Promise<Line | Refused> {
     },
     wake: () => clearTimeout(idleTimer),
     end: wire.end,
-    send: (envelope, bytes) => conductTransaction(wire, server, envelope, bytes),
+    drop: wire.drop,
+    converse: (first, next, tell) => converse(wire, server, first, next, tell),
   };
 }
 

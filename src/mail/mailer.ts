@@ -2,15 +2,23 @@ import type { Logger } from '../log.ts';
 import { chooseRelay } from './choice.ts';
 import type { Signer } from './dkim.ts';
 import type { Outcome } from './outcome.ts';
-import { createPool } from './pool.ts';
+import { createPool, type Sent } from './pool.ts';
 import { type Guard, stoppedByGuard } from './recipients.ts';
 import { readRelays, type Timeouts } from './relay.ts';
 import { type Place, shareOf } from './share.ts';
-import type { Envelope } from './transaction.ts';
+import { type Envelope, isNoWord, type Next, type Sending } from './transaction.ts';
 
 /** Sends one message at a time per connection, and always answers with an outcome: it throws on surprise only. */
 export type Mailer = {
   send(envelope: Envelope, bytes: Buffer): Promise<Outcome>;
+  /**
+   * Sends a message, and on the same connection those that follow it: where `next` gives somebody, and nothing speaks
+   * against it. Such a one may come to nothing, and can go by itself then: neither was it asked whether it leaves nor told
+   * what became of it.
+   *
+   * @returns once nobody follows any more
+   */
+  converse(first: Sending, next: Next): Promise<void>;
   /** No relay takes anything, and it is not time to try again: whatever were sent now would have to wait. */
   isAway(): boolean;
   /** No relay took anything when it was last tried, however long ago that is. */
@@ -94,39 +102,55 @@ export function createMailer({
     return chooseRelay(candidates, Math.random())?.relay;
   }
 
-  function notSignable(error: unknown): Outcome {
-    log?.error({ err: error }, 'a message could not be signed');
-    return notSigned;
-  }
-
   async function deliver(
-    envelope: Envelope,
-    bytes: Buffer,
+    first: Sending,
+    next: Next,
     refusedBy: readonly Ours[] = nobody,
     last = noRelay,
-  ): Promise<Outcome> {
+  ): Promise<void> {
     const relay = choose(refusedBy);
-    if (!relay) return last;
-    const sent = await relay.pool.send(!refusedBy.includes(relay), envelope, bytes);
-    if (!sent || !('kept' in sent)) {
-      return deliver(envelope, bytes, [...refusedBy, relay], sent?.outcome ?? last);
+    if (!relay) return first.came(last);
+    let inVain: Sent | undefined; // the first met with a connection that was over, or with silence
+    const end = await relay.pool.converse(!refusedBy.includes(relay), first, next, (sending, sent) => {
+      if (sending === first && isInVain(sent)) inVain = sent;
+      else sending.came(sent.outcome);
+    });
+    if (end !== 'over') {
+      return deliver(first, next, [...refusedBy, relay], end === 'away' ? last : end.outcome);
     }
-    const { outcome, broke, kept } = sent;
-    if (outcome.kind !== 'try again') return outcome;
     // nothing was handed over: one that says nothing is as one that does not let us in
-    if (broke === 'silence') return deliver(envelope, bytes, [...refusedBy, relay], outcome);
-    // some close a connection after so many messages, and say so to the next MAIL (seen from Exim)
-    const isOver = broke === 'cut' || (outcome.code === 421 && outcome.stage === 'mail');
-    return kept && isOver ? deliver(envelope, bytes, refusedBy, last) : outcome;
+    if (inVain?.broke === 'silence') return deliver(first, next, [...refusedBy, relay], inVain.outcome);
+    if (inVain) return deliver(first, next, refusedBy, last);
+  }
+
+  /** Each message chooses its relay, or these had not their shares; and signing takes longer than following saves. */
+  const mayFollow = relays.length === 1 && !sign;
+
+  const allowed = (sending?: Sending) => (sending && guard(sending.envelope.to) ? sending : undefined);
+
+  async function converse(first: Sending, next: Next): Promise<void> {
+    if (!guard(first.envelope.to)) return first.came(stoppedByGuard);
+    if (mayFollow) return deliver(first, () => allowed(next()));
+    if (!sign) return deliver(first, nobodyFollows);
+    const signed = await sign(Buffer.from(first.message, 'latin1')).catch((error) => {
+      log?.error({ err: error }, 'a message could not be signed');
+    });
+    if (!signed) return first.came(notSigned);
+    return deliver({ ...first, message: signed.toString('latin1') }, nobodyFollows);
   }
 
   return {
-    send(envelope, bytes) {
-      if (!guard(envelope.to)) return Promise.resolve(stoppedByGuard);
-      return sign
-        ? sign(bytes).then((signed) => deliver(envelope, signed), notSignable)
-        : deliver(envelope, bytes);
+    async send(envelope, bytes) {
+      let outcome: Outcome | undefined;
+      const came = (told: Outcome) => {
+        outcome = told;
+      };
+      const message = bytes.toString('latin1');
+      await converse({ envelope, message, leaves: () => true, came }, nobodyFollows);
+      if (!outcome) throw new Error('nobody said what became of a message');
+      return outcome;
     },
+    converse,
     isAway: () => relays.every(({ pool }) => pool.state(true) === 'away'),
     isShutOut: () => relays.every(({ pool }) => pool.isShutOut()),
     share(place) {
@@ -144,3 +168,7 @@ export function createMailer({
 }
 
 const nobody: readonly never[] = [];
+const nobodyFollows = () => undefined;
+
+const isInVain = ({ kept, ...conducted }: Sent) =>
+  conducted.outcome.kind === 'try again' && isNoWord(conducted) && (kept || conducted.broke === 'silence');

@@ -45,7 +45,7 @@ export type Prepared = { head: string; tail: string };
  * @throws Error on a control character in a header or a non-ASCII address: callers validate, this refuses
  */
 export function encodeMessage(message: Message): Buffer {
-  return stampMessage(prepareMessage(message), message);
+  return Buffer.from(stampMessage(prepareMessage(message), message), 'latin1');
 }
 
 /** The dear part of encoding, which letters with the same words share. */
@@ -63,11 +63,11 @@ export function prepareMessage(content: Content): Prepared {
   return { head: head.map(fold).join(''), tail: `\r\n${body.encoded}` };
 }
 
-/** The bytes of prepared content as this one message. */
+/** Prepared content as this one message: its bytes, which are ASCII. */
 export function stampMessage(
   { head, tail }: Prepared,
   { messageId, date, replyTo, thread = [] }: Stamp,
-): Buffer {
+): string {
   const ids = thread.map((id) => `<${messageIdIn(id)}>`);
   const own = [
     ...(ids.length > 0 ? [`In-Reply-To: ${ids.at(-1)}`, `References: ${ids.join(' ')}`] : []),
@@ -75,7 +75,7 @@ export function stampMessage(
     `Date: ${dateHeader(date)}`,
     `Message-ID: <${plainAddress(messageId)}>`,
   ];
-  return Buffer.from(head + own.map(fold).join('') + tail, 'latin1');
+  return head + own.map(fold).join('') + tail;
 }
 
 type Body = { head: string[]; encoded: string };

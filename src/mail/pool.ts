@@ -3,17 +3,22 @@ import { afterFailure, mayConnect, well } from './health.ts';
 import { type Line, openLine, type Refused } from './line.ts';
 import { isOurOwn } from './outcome.ts';
 import type { Relay } from './relay.ts';
-import type { Conducted, Envelope } from './transaction.ts';
+import type { Conducted, Next, Sending } from './transaction.ts';
 
 /** The connections to one relay, each of which carries one message at a time. */
 export type Pool = {
   /**
-   * Sends a message on a connection that is its own for that time.
+   * Sends a message on a connection that is its own for that time, and those that follow it.
    *
    * @param connect whether a new one may be made for it; if not, it waits for one that others have
-   * @returns the relay's answer when it lets nobody in; undefined while it is left alone
+   * @returns the relay's answer when it lets nobody in; 'away' while it is left alone
    */
-  send(connect: boolean, envelope: Envelope, message: Buffer): Promise<Sent | Refused | undefined>;
+  converse(
+    connect: boolean,
+    first: Sending,
+    next: Next,
+    tell: (sending: Sending, sent: Sent) => void,
+  ): Promise<Refused | 'away' | 'over'>;
   /** Whether a message can go through it, now or later. */
   state(connect: boolean): Candidate['state'];
   /**
@@ -28,7 +33,7 @@ export type Pool = {
 };
 
 /** `kept`: the connection had carried others before. */
-type Sent = Conducted & { kept: boolean };
+export type Sent = Conducted & { kept: boolean };
 
 type Options = {
   most: number;
@@ -61,6 +66,9 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   let useless: { since: number; because: 'silence' | 'refusals' } | undefined;
   let closed = false;
 
+  /** It does not forget what is said behind a final dot. */
+  let hears = true;
+
   const letsIn = () => health === well || mayConnect(health, performance.now(), opening);
   const mayOpen = (connect: boolean) => connect && open < limit && letsIn();
   /** It was of no use, and it is not time to see with one message whether it still is. */
@@ -71,19 +79,30 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     return opening > 0 ? 'opening' : 'away';
   };
 
-  async function send(connect: boolean, envelope: Envelope, message: Buffer) {
+  const converse: Pool['converse'] = async (connect, first, next, tell) => {
     const line = await take(connect);
-    if (!line || 'outcome' in line) return line;
-    const { kept } = line;
-    const takenAt = performance.now();
+    if (!line) return 'away';
+    if ('outcome' in line) return line;
+    let takenAt = performance.now();
+    // nobody follows while others wait for the connection, or while it is one too many
+    const behind = () => (hears && waiting.length === 0 && open <= limit ? next() : undefined);
     try {
-      const conducted = await line.send(envelope, message);
-      learn(conducted, envelope.to, takenAt);
-      return { ...conducted, kept };
+      const end = await line.converse(first, behind, (sending, { outcome, broke }) => {
+        const { kept } = line;
+        learn({ outcome, broke }, sending.envelope.to, takenAt);
+        takenAt = heardAt;
+        line.kept = true;
+        tell(sending, { outcome, broke, kept });
+      });
+      if (end === 'unheard') hears = false;
+      return 'over';
+    } catch (error) {
+      line.drop(); // in the midst of something
+      throw error;
     } finally {
       giveBack(line);
     }
-  }
+  };
 
   async function take(connect: boolean): Promise<Line | Refused | undefined> {
     for (;;) {
@@ -106,7 +125,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     opening += 1;
     const opened = await openLine(relay);
     opening -= 1;
-    if ('send' in opened) {
+    if ('converse' in opened) {
       if (!useless) recover();
       return opened;
     }
@@ -162,7 +181,6 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
       return;
     }
     const next = waiting.shift();
-    line.kept = true;
     if (next) next(line);
     else {
       line.rest(idle, () => {
@@ -192,7 +210,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   }
 
   return {
-    send,
+    converse,
     state,
     isShutOut: () => useless !== undefined || (health !== well && state(false) !== 'well'),
     room: (connect) => free.length > 0 || mayOpen(connect),

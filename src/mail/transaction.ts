@@ -13,52 +13,118 @@ export type Envelope = {
 /** `broke`: how the conversation ended where there was no word about this message. */
 export type Conducted = { outcome: Outcome; broke?: 'cut' | 'silence' };
 
+/** A message that is to be handed over. */
+export type Sending = {
+  envelope: Envelope;
+  /** Its bytes, a character each. */
+  message: string;
+  /** Is asked right before its first byte is said, and again before that is said anew. False: it must not leave any more. */
+  leaves(): boolean;
+  /** Is told what became of it, before anything else leaves on its connection; not if it did not leave. */
+  came(outcome: Outcome): void;
+};
+
+/** Who goes behind the message that is leaving. To be asked once for each, when it leaves. */
+export type Next = () => Sending | undefined;
+
+/** Is told what became of a message. */
+export type Tell = (sending: Sending, conducted: Conducted) => void;
+
 /**
- * One mail transaction (RFC 5321 section 3.3) with one recipient. Afterwards the wire is ready for the next one, or
- * closed. What it must know, and what no library tells, is whether the server can have had the whole message when
- * the conversation broke off: that is the difference between `try again` and `unknown`.
+ * Nobody follows a longer one, in bytes: what the kernel takes at once has either left as a whole or not at all, so that
+ * commands behind a final dot leave no doubt whether the dot has.
  */
-export async function conductTransaction(
+const followed = 8 * 1024;
+
+/**
+ * How long the answer to an envelope behind a final dot may take once the dot was answered, in milliseconds. A server that
+ * forgets what came behind would be waited for in vain.
+ */
+const heardAtOnce = 2000;
+
+/**
+ * Mail transactions (RFC 5321 section 3.3) with one recipient each, one after the other for as long as somebody follows.
+ * Afterwards the wire is ready for the next one, or closed. What it must know, and what no library tells, is whether the
+ * server can have had the whole of a message when the conversation broke off: that is the difference between `try
+ * again` and `unknown`.
+ *
+ * With PIPELINING, who follows is announced behind the final dot of the message before (RFC 2920 section 3.1), which saves
+ * a way there and back. Such a one leaves only once that message was taken; until then nothing is said of it, and it
+ * can go elsewhere.
+ *
+ * @returns 'unheard': the server did not answer the envelope that came behind a final dot
+ */
+export async function converse(
   wire: Wire,
   server: Server,
-  envelope: Envelope,
-  message: Buffer,
-): Promise<Conducted> {
-  if (!isSendable(server, envelope, message)) {
-    return { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }) };
+  first: Sending,
+  next: Next,
+  tell: Tell,
+): Promise<'unheard' | undefined> {
+  let sending = first;
+  if (!isSendable(server, first)) {
+    tell(first, { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }) });
+    return undefined;
   }
-  return (await announce(wire, server, envelope, message.length)) ?? handOver(wire, server, message);
+  if (server.pipelining) wire.say(announcement(server, first));
+  for (;;) {
+    const isFirst = sending === first;
+    const refused = await hearOf(wire, server, sending, isFirst ? undefined : heardAtOnce);
+    if (refused) {
+      if (isFirst || !isNoWord(refused)) tell(sending, refused);
+      return !isFirst && refused.broke === 'silence' ? 'unheard' : undefined;
+    }
+    if (!sending.leaves()) {
+      wire.drop(); // the server waits for a message now, and must not be given an empty one
+      return undefined;
+    }
+    const behind = whoFollows(server, sending, next);
+    const conducted = await handOver(wire, server, sending.message, behind && announcement(server, behind));
+    tell(sending, conducted);
+    if (!behind || !wire.alive()) return undefined;
+    sending = behind;
+  }
 }
 
 /** What it takes to say it at all: nothing in an address that could end a command, and room for the message. */
-function isSendable({ size }: Server, { from, to }: Envelope, message: Buffer): boolean {
-  return (
-    isAddress(from) && isAddress(to) && to !== '' && message.length <= (size ?? Number.POSITIVE_INFINITY)
-  );
+function isSendable(
+  { size = Number.POSITIVE_INFINITY }: Server,
+  { envelope: { from, to }, message }: Sending,
+) {
+  return isAddress(from) && isAddress(to) && to !== '' && message.length <= size;
 }
 
 const isAddress = (text: string) => /^[\x21-\x3b\x3d\x3f-\x7e]*$/.test(text);
 
+function whoFollows(server: Server, { message }: Sending, next: Next): Sending | undefined {
+  if (!server.pipelining || message.length > followed) return undefined;
+  const behind = next();
+  return behind && isSendable(server, behind) ? behind : undefined;
+}
+
+/** Nothing was said of the message itself: some close a connection after so many, and say so to the next MAIL (seen from Exim). */
+export const isNoWord = ({ outcome, broke }: Conducted) =>
+  broke !== undefined || (outcome.code === 421 && outcome.stage === 'mail');
+
 /**
- * MAIL, RCPT and DATA. With PIPELINING they leave together, and every one of them has its reply (RFC 2920 section 3.1).
+ * The replies to MAIL, RCPT and DATA. With PIPELINING these left together, and every one of them has its reply (RFC 2920
+ * section 3.1).
  *
  * @returns how it ended; undefined: the server wants the message now
  */
-async function announce(
+async function hearOf(
   wire: Wire,
   server: Server,
-  envelope: Envelope,
-  length: number,
+  sending: Sending,
+  within?: number,
 ): Promise<Conducted | undefined> {
-  const commands = commandsOf(server, envelope, length);
-  if (server.pipelining) wire.say(commands.map(({ text }) => text).join(''));
   let refusal: Outcome | undefined;
   let stage: Stage = 'mail';
   try {
-    for (const { at, text } of commands) {
+    for (const at of stages) {
       stage = at;
-      if (!server.pipelining) wire.say(text);
-      const reply = await wire.reply();
+      if (!server.pipelining) wire.say(commandsOf(server, sending)[at]);
+      const reply = await wire.reply(at === 'mail' ? within : undefined);
       const agreed = isPositive(reply) || (at === 'data' && reply.text.startsWith('3'));
       if (!agreed) refusal ??= outcomeOf(server, { stage, reply });
       // who closes says no more; and who wants a message without a recipient must not be given an empty one
@@ -73,17 +139,24 @@ async function announce(
   return refusal && { outcome: refusal };
 }
 
-function commandsOf({ dsn, size }: Server, { from, to, id }: Envelope, length: number) {
-  const told = size === undefined ? '' : ` SIZE=${length}`;
+const stages = ['mail', 'rcpt', 'data'] as const;
+
+function announcement(server: Server, sending: Sending): string {
+  const { mail, rcpt, data } = commandsOf(server, sending);
+  return mail + rcpt + data;
+}
+
+function commandsOf({ dsn, size }: Server, { envelope: { from, to, id }, message }: Sending) {
+  const told = size === undefined ? '' : ` SIZE=${message.length}`;
   // RFC 3461: reports of delivery, failure and delay, which carry the header of the message and not its text
   const reports = dsn && id !== undefined;
   const about = reports ? ` RET=HDRS ENVID=${xtext(id)}` : '';
   const asked = reports ? ` NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;${xtext(to)}` : '';
-  return [
-    { at: 'mail', text: `MAIL FROM:<${from}>${told}${about}\r\n` },
-    { at: 'rcpt', text: `RCPT TO:<${to}>${asked}\r\n` },
-    { at: 'data', text: 'DATA\r\n' },
-  ] as const;
+  return {
+    mail: `MAIL FROM:<${from}>${told}${about}\r\n`,
+    rcpt: `RCPT TO:<${to}>${asked}\r\n`,
+    data: 'DATA\r\n',
+  };
 }
 
 /** RFC 3461 section 4. */
@@ -95,20 +168,25 @@ function xtext(text: string): string {
   );
 }
 
-async function handOver(wire: Wire, server: Server, message: Buffer): Promise<Conducted> {
-  const { allIsOut } = wire.sayBytes(withFinalDot(message));
+/** @param behind what is said behind the final dot, in the same piece */
+async function handOver(wire: Wire, server: Server, message: string, behind = ''): Promise<Conducted> {
+  const { allIsOut } = wire.say(withFinalDot(message) + behind);
+  // if some of it is not out, that may be what is behind: then nobody can say that the server lacks the message
+  const isHandedOver = () => behind !== '' || allIsOut();
   const stage = 'message';
   try {
     const reply = await wire.reply();
-    const handedOver = allIsOut();
-    // a server that answers in mid-body still waits for the rest of it, and would take RSET for text
-    if (reply.code === undefined || reply.code === 421 || !handedOver) wire.drop();
-    else if (isPositive(reply)) wire.expectNothing();
-    else await startAfresh(wire);
+    const handedOver = isHandedOver();
+    const isTaken = isPositive(reply);
+    // a server that answers in mid-body still waits for the rest of it, and would take RSET for text; and who was
+    // announced behind a message that was not taken does not follow
+    if (reply.code === 421 || reply.code === undefined || !allIsOut() || (behind && !isTaken)) wire.drop();
+    else if (!isTaken) await startAfresh(wire);
+    else if (!behind) wire.expectNothing();
     return { outcome: outcomeOf(server, { stage, reply, handedOver }) };
   } catch (error) {
     const broke = brokenBy(error);
-    return { outcome: outcomeOf(server, { stage, handedOver: allIsOut() }), broke: howOf(broke) };
+    return { outcome: outcomeOf(server, { stage, handedOver: isHandedOver() }), broke: howOf(broke) };
   }
 }
 

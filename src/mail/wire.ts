@@ -20,11 +20,14 @@ export class WireBroken extends Error {
 
 /** A connection on which we were let in: what we say, and the replies in their order. */
 export type Wire = {
-  say(commands: string): void;
-  /** Says a message; `allIsOut` tells whether the kernel has the whole of it. */
-  sayBytes(bytes: Buffer): { allIsOut(): boolean };
-  /** The next reply. @throws WireBroken */
-  reply(): Promise<Reply>;
+  /** Each character is a byte; `allIsOut` tells whether the kernel has the whole of it. */
+  say(text: string): { allIsOut(): boolean };
+  /**
+   * The next reply. @throws WireBroken
+   *
+   * @param within ends the connection if it takes longer, in milliseconds
+   */
+  reply(within?: number): Promise<Reply>;
   /** Nothing is to come: whatever the server says from here on ends the connection. */
   expectNothing(): void;
   alive(): boolean;
@@ -98,26 +101,25 @@ export function openWire(socket: Socket, silence: number): Wire {
   }
 
   return {
-    say(commands) {
-      expecting = true;
-      socket.write(commands, 'latin1');
-    },
-    sayBytes(bytes) {
+    say(text) {
       expecting = true;
       let written = false;
       // called when the kernel has the last byte; as long as it has not, the server lacks the end
-      socket.write(bytes, (error) => {
+      socket.write(text, 'latin1', (error) => {
         written = !error;
       });
       return { allIsOut: () => written };
     },
-    reply() {
+    reply(within) {
       const next = replies.shift();
       if (next) return Promise.resolve(next);
       if (broken) return Promise.reject(broken);
-      return new Promise((resolve, reject) => {
+      const reply = new Promise<Reply>((resolve, reject) => {
         waiting = { resolve, reject };
       });
+      if (within === undefined) return reply;
+      const timer = setTimeout(() => breakOff(true), within);
+      return reply.finally(() => clearTimeout(timer));
     },
     expectNothing() {
       expecting = false;

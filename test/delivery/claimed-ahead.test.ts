@@ -69,7 +69,7 @@ describe('letters that were claimed and have not left', () => {
         bundles: openBundles(database, { workerId, logbook: logbooks.name, mark: unmarked, log }),
         writeOut: createWriter({ vault, wordings, mailDomain: config.mailDomain }),
         ...{ mailer, log, logbooks: books },
-        air: createAir(inTheAir, 0),
+        air: createAir(mailer, inTheAir, 0),
         places: createPlaces(() => letters),
         stopping: stopping.signal,
       },

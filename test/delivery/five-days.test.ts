@@ -44,7 +44,7 @@ beforeAll(async () => {
     bundles: openBundles(database, { workerId: worker?.id ?? 0, mark: unmarked, log }),
     writeOut: createWriter({ vault, wordings, mailDomain: config.mailDomain }),
     ...{ mailer, log },
-    ...{ air: createAir(1, 0), places: createPlaces(() => 1) },
+    ...{ air: createAir(mailer, 1, 0), places: createPlaces(() => 1) },
     logbooks: await openLogbooks(config.dataDir, { name: randomUUID(), log }),
     stopping: new AbortController().signal,
   };

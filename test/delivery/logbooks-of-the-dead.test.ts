@@ -50,7 +50,7 @@ async function dieSending(
   const outcome = { kind: 'accepted', code: 250, host: 'mx.brand.example', response: '250 queued' } as const;
   for (const [n, id] of taken.letter_ids.slice(0, leaves).entries()) {
     logbook.leaves(id);
-    if (n === 0) logbook.landed({ id, tries: claimed[0]?.tries ?? 0, outcome, hash: Buffer.alloc(32, 7) });
+    if (n === 0) logbook.landed({ id, tries: claimed[0]?.tries ?? 0, outcome, hash: '07'.repeat(32) });
   }
   logbook.close(false);
   return taken.letter_ids;

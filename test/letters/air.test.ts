@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Air, createAir, type Lane, after as momentIn, type Until } from '../../src/letters/air.ts';
+import { type Air, createAir as createAirOf, type Lane } from '../../src/letters/air.ts';
+import { after as momentIn, type Outgoing, type Until } from '../../src/letters/lane.ts';
+import type { Outcome } from '../../src/mail/outcome.ts';
+import type { Next, Sending } from '../../src/mail/transaction.ts';
 import { until } from '../support/advocate.ts';
 
 /** Long enough for everybody who was answered to have heard it. */
@@ -12,9 +15,81 @@ const lateBySteadyClock = () => ({ steady: performance.now() - 1, wall: Date.now
 const lateByWallClock = () => ({ steady: performance.now() + 60_000, wall: Date.now() - 1 });
 const isLate = ({ steady, wall }: Until) => performance.now() >= steady || Date.now() >= wall;
 
+const accepted: Outcome = { kind: 'accepted', code: 250, response: '250 taken', host: 'mx.brand.example' };
+const refused: Outcome = { kind: 'refused', code: 550, response: '550 no', host: 'mx.brand.example' };
+
+/** What is said on one connection: it goes on when the test says so. */
+type Conversation = {
+  lane: Lane;
+  current: Sending;
+  next: Next;
+  behind: Sending | undefined;
+  over(): void;
+  fail(error: Error): void;
+};
+const conversations: Conversation[] = [];
+const lanes = new Map<Sending['envelope'], Lane>();
+
+/** A mail server that says nothing unless the test says it. */
+async function converse(first: Sending, next: Next): Promise<void> {
+  if (!first.leaves()) return;
+  await new Promise<void>((over, fail) => {
+    const lane = lanes.get(first.envelope) as Lane;
+    conversations.push({ lane, current: first, next, behind: undefined, over, fail });
+  });
+}
+const createAir = (room: number, mostAhead: number) => createAirOf({ converse }, room, mostAhead);
+
+/** What is said with the letter of this lane that has been out for the longest. */
+function saidOf(lane: Lane): Conversation {
+  const found = conversations.find((one) => one.lane === lane);
+  if (!found) throw new Error('no letter of this lane is out');
+  return found;
+}
+
+/** The server answers, and whoever was announced behind it leaves, if it may. */
+function answer(conversation: Conversation, isTaken: boolean): void {
+  const { current, behind } = conversation;
+  current.came(isTaken ? accepted : refused);
+  conversations.splice(conversations.indexOf(conversation), 1);
+  if (isTaken && behind?.leaves()) {
+    conversations.push({ ...conversation, current: behind, behind: undefined });
+  } else conversation.over();
+}
+const leave = (lane: Lane, isTaken: boolean) => answer(saidOf(lane), isTaken);
+
+/** The next of its lane is announced behind it. */
+function announceBehind(conversation: Conversation): Sending | undefined {
+  conversation.behind ??= conversation.next();
+  return conversation.behind;
+}
+
+const envelope = { from: 'b.1@outspoken.example', to: 'human-rights@hm.example' };
+
+/** A letter that leaves whenever it may. */
+function plain(lane?: Lane): Outgoing {
+  const own = { ...envelope };
+  if (lane) lanes.set(own, lane);
+  return { envelope: own, message: '', leaves: () => true, came: () => {}, failed: () => {} };
+}
+
+/** @returns true once it left, false once it is sure that it does not */
+function enter(lane: Lane, until: Until, onLeave = () => {}): Promise<boolean> {
+  return new Promise((tell) => {
+    const leaves = () => {
+      onLeave();
+      tell(true);
+      return true;
+    };
+    void lane.send({ ...plain(lane), leaves }, until).then(() => tell(false));
+  });
+}
+
 const opened: Lane[] = [];
 afterEach(() => {
   for (const lane of opened.splice(0)) lane.turnBack(); // or their timers keep the process
+  conversations.splice(0);
+  lanes.clear();
 });
 function openLane(air: Air, isOfFew = false): Lane {
   const lane = air.lane(isOfFew);
@@ -26,7 +101,7 @@ function openLane(air: Air, isOfFew = false): Lane {
 function letters() {
   const heard: string[] = [];
   const come = async (lane: Lane, name: string, until = muchLater()) => {
-    const isIn = await lane.enter(until);
+    const isIn = await enter(lane, until);
     heard.push(isIn ? name : `not ${name}`);
     return isIn;
   };
@@ -37,8 +112,8 @@ function letters() {
 async function fullAir() {
   const air = createAir(1, 0);
   const first = openLane(air);
-  expect(await first.enter(muchLater())).toBe(true);
-  return { air, makeRoom: () => first.leave(false) };
+  expect(await enter(first, muchLater())).toBe(true);
+  return { air, makeRoom: () => answer(conversations[0] as Conversation, false) };
 }
 
 /** Lets those in who wait, one after the other, until nobody does. */
@@ -56,6 +131,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('enter' as const), ...onLane }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('enter late' as const), ...onLane }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('leave' as const), ...onLane }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('announce' as const), ...onLane }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('pause' as const), ...onLane }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('resume' as const), ...onLane }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('turn back' as const), ...onLane }) },
@@ -75,32 +151,34 @@ describe('letters in the air', () => {
           const lanes = areOfFew.map((isOfFew) => {
             return { ...openLane(air, isOfFew), pauses: 0, isOver: false };
           });
-          const inside: Lane[] = [];
           const wrong: string[] = [];
           let [entered, answered] = [0, 0];
-          const enter = async (lane: (typeof lanes)[number], until: Until) => {
-            const isOver = lane.isOver;
-            const mayEnter = !isOver && !isLate(until);
+          const come = async (lane: (typeof lanes)[number], until: Until) => {
+            const mayNot = lane.isOver || isLate(until);
             entered += 1;
-            const isIn = await lane.enter(until);
+            await enter(lane, until, () => {
+              if (mayNot || lane.isOver) wrong.push('one left that was turned back, or late');
+              if (lane.isPaused()) wrong.push('one left while its lane was paused');
+              if (conversations.length >= room) wrong.push('one left and there was no room');
+            });
             answered += 1;
-            if (!isIn) return;
-            inside.push(lane);
-            if (!mayEnter) wrong.push('one was let in that was turned back, or late');
           };
           const all: Promise<void>[] = [];
+          const announced = (lane: Lane) =>
+            conversations.filter((one) => one.lane === lane && one.behind).length;
           const letThemHear = async () => {
             await aTurn();
             expect(wrong).toEqual([]);
-            expect(inside.length).toBeLessThanOrEqual(room);
-            const waiting = lanes.filter((lane) => !lane.isPaused() && lane.waiting() > 0);
-            if (inside.length < room) expect(waiting).toEqual([]);
+            const waiting = lanes.filter((lane) => !lane.isPaused() && lane.waiting() > announced(lane));
+            if (conversations.length < room) expect(waiting).toEqual([]);
           };
           for (const { do: what, lane: n } of steps) {
             const lane = lanes[n]!;
-            if (what === 'enter') all.push(enter(lane, muchLater()));
-            if (what === 'enter late') all.push(enter(lane, n < 2 ? lateBySteadyClock() : lateByWallClock()));
-            if (what === 'leave') inside.shift()?.leave(n < 2);
+            if (what === 'enter') all.push(come(lane, muchLater()));
+            if (what === 'enter late') all.push(come(lane, n < 2 ? lateBySteadyClock() : lateByWallClock()));
+            const [longest] = conversations;
+            if (what === 'leave' && longest) answer(longest, n < 3);
+            if (what === 'announce' && longest) announceBehind(longest);
             if (what === 'pause') lane.pause();
             if (what === 'pause') lane.pauses += 1;
             if (what === 'resume') lane.resume(Math.min(lane.pauses, n));
@@ -113,8 +191,8 @@ describe('letters in the air', () => {
           }
           for (const lane of lanes) lane.resume(lane.pauses);
           await letThemHear();
-          while (inside.length > 0) {
-            inside.shift()?.leave(true);
+          for (let one = conversations[0]; one; one = conversations[0]) {
+            answer(one, true);
             await letThemHear();
           }
           expect(answered).toBe(entered);
@@ -133,8 +211,10 @@ describe('letters in the air', () => {
     await aTurn();
     expect(heard).toEqual(['a', 'b']);
     expect([one.waiting(), other.waiting()]).toEqual([1, 1]);
-    other.leave(true);
-    other.leave(false);
+    leave(other, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b', 'c']);
+    leave(one, false);
     await Promise.all(all);
     expect(heard).toEqual(['a', 'b', 'c', 'd']);
     expect([one.waiting(), other.waiting()]).toEqual([0, 0]);
@@ -174,12 +254,12 @@ describe('letters in the air', () => {
     full.makeRoom();
     await aTurn();
     expect(heard).toEqual(['other']);
-    other.leave(true);
+    leave(other, true);
     paused.resume(2);
     void come(other, 'other again');
     await aTurn();
     expect(heard).toEqual(['other', 'other again']);
-    other.leave(true);
+    leave(other, true);
     expect([paused.isPaused(), paused.waiting()]).toEqual([true, 1]);
     paused.resume(0);
     expect([paused.isPaused(), paused.waiting()]).toEqual([true, 1]);
@@ -200,9 +280,9 @@ describe('letters in the air', () => {
     expect(heard).toEqual(['not a', 'not b', 'not late']);
     full.makeRoom();
     await Promise.all(waiting);
-    other.leave(true);
-    expect(await turnedBack.enter(muchLater())).toBe(false); // although there is room
-    expect(await other.enter(muchLater())).toBe(true);
+    leave(other, true);
+    expect(await enter(turnedBack, muchLater())).toBe(false); // although there is room
+    expect(await enter(other, muchLater())).toBe(true);
   });
 
   it('do not leave once their lane was closed, which is of no matter to other lanes', async () => {
@@ -223,11 +303,11 @@ describe('letters in the air', () => {
   it('make room for others though their lane was closed while they were in the air', async () => {
     const air = createAir(1, 0);
     const [closed, other] = [openLane(air), openLane(air)];
-    expect(await closed.enter(muchLater())).toBe(true);
-    const entered = other.enter(muchLater());
+    expect(await enter(closed, muchLater())).toBe(true);
+    const entered = enter(other, muchLater());
     closed.close();
     expect(other.waiting()).toBe(1);
-    closed.leave(true);
+    leave(closed, true);
     expect(await entered).toBe(true);
   });
 });
@@ -238,10 +318,10 @@ describe('a letter that is not to leave any more after a moment', () => {
     const lane = openLane(air);
     const moments = [20, 20, 60, 90].map(momentIn);
     const told = moments.map(async (moment) => {
-      expect(await lane.enter(moment)).toBe(false);
+      expect(await enter(lane, moment)).toBe(false);
       expect(isLate(moment)).toBe(true); // and not before
     });
-    const patient = lane.enter(muchLater());
+    const patient = enter(lane, muchLater());
     await Promise.all(told);
     expect(lane.waiting()).toBe(1);
     makeRoom();
@@ -251,11 +331,11 @@ describe('a letter that is not to leave any more after a moment', () => {
   it('is told so, too, if others had left before it from the same lane', async () => {
     const { air, makeRoom } = await fullAir();
     const lane = openLane(air);
-    const entered = lane.enter(muchLater());
+    const entered = enter(lane, muchLater());
     makeRoom();
     expect(await entered).toBe(true);
-    expect(await lane.enter(momentIn(20))).toBe(false);
-    expect(await lane.enter(momentIn(20))).toBe(false);
+    expect(await enter(lane, momentIn(20))).toBe(false);
+    expect(await enter(lane, momentIn(20))).toBe(false);
   });
 
   it('is told so, too, if its moment comes just while others are told', async () => {
@@ -263,7 +343,7 @@ describe('a letter that is not to leave any more after a moment', () => {
     const [all, begin] = [100_000, performance.now() + 300];
     let told = 0;
     for (let n = 0; n < all; n += 1)
-      void lane.enter({ ...muchLater(), steady: begin + (300 * n) / all }).then(() => {
+      void enter(lane, { ...muchLater(), steady: begin + (300 * n) / all }).then(() => {
         told += 1;
       });
     await until(async () => lane.waiting() === 0);
@@ -274,9 +354,9 @@ describe('a letter that is not to leave any more after a moment', () => {
   it('is told so, too, if it waits behind one that has more time', async () => {
     const { air } = await fullAir();
     const lane = openLane(air);
-    const patient = lane.enter(muchLater());
+    const patient = enter(lane, muchLater());
     const told: boolean[] = [];
-    void lane.enter(momentIn(20)).then((isIn) => told.push(isIn));
+    void enter(lane, momentIn(20)).then((isIn) => told.push(isIn));
     await until(async () => told.length > 0, 'an answer', 10_000);
     expect([told, lane.waiting()]).toEqual([[false], 1]);
     lane.turnBack();
@@ -286,7 +366,7 @@ describe('a letter that is not to leave any more after a moment', () => {
   it('is told so while its lane is paused', async () => {
     const lane = openLane(createAir(1, 0));
     lane.pause();
-    expect(await lane.enter(momentIn(20))).toBe(false);
+    expect(await enter(lane, momentIn(20))).toBe(false);
   });
 
   it.each([
@@ -294,8 +374,8 @@ describe('a letter that is not to leave any more after a moment', () => {
     ['the clock that goes on while the machine is asleep', lateByWallClock],
   ])('does not leave, though there is room, if it is over by %s', async (_, late) => {
     const lane = openLane(createAir(1, 0));
-    expect(await lane.enter(late())).toBe(false);
-    expect(await lane.enter(muchLater())).toBe(true); // the room is still there
+    expect(await enter(lane, late())).toBe(false);
+    expect(await enter(lane, muchLater())).toBe(true); // the room is still there
   });
 
   it.each([
@@ -308,7 +388,7 @@ describe('a letter that is not to leave any more after a moment', () => {
     const all = [come(lane, 'a', late()), come(lane, 'b', late()), come(lane, 'c')];
     makeRoom();
     await Promise.all(all);
-    expect(heard).toEqual(['not a', 'not b', 'c']);
+    expect(heard.sort()).toEqual(['c', 'not a', 'not b']);
   });
 
   it('has a moment that is so far away by both clocks', () => {
@@ -330,8 +410,8 @@ describe('letters that may be claimed ahead', () => {
       const began = performance.now();
       const air = createAir(answers.length, mostAhead);
       const lane = openLane(air);
-      for (const _ of answers) expect(await lane.enter(muchLater())).toBe(true);
-      for (const isTaken of answers) lane.leave(isTaken);
+      for (const _ of answers) expect(await enter(lane, muchLater())).toBe(true);
+      for (const isTaken of answers) leave(lane, isTaken);
       const ahead = air.ahead();
       if (performance.now() - began < lately) return ahead;
     }
@@ -370,9 +450,9 @@ describe('letters that may be claimed ahead', () => {
     };
     const began = performance.now();
     while (performance.now() - began < 2 * lately) {
-      expect(await lane.enter(muchLater())).toBe(true);
+      expect(await enter(lane, muchLater())).toBe(true);
       const begun = performance.now();
-      lane.leave(true);
+      leave(lane, true);
       taken.push({ begun, done: performance.now() });
       look();
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -385,8 +465,8 @@ describe('letters that may be claimed ahead', () => {
     const air = createAir(1, 3);
     const lane = openLane(air);
     const take = async () => {
-      expect(await lane.enter(muchLater())).toBe(true);
-      lane.leave(true);
+      expect(await enter(lane, muchLater())).toBe(true);
+      leave(lane, true);
     };
     for (let n = 0; n < 3; n += 1) await take();
     await until(async () => air.ahead() === 0);
@@ -398,5 +478,207 @@ describe('letters that may be claimed ahead', () => {
       hasOne = performance.now() - began < lately;
       if (hasOne) expect(ahead).toBe(1);
     }
+  });
+});
+
+describe('a letter that is announced behind another one of its lane', () => {
+  /** An air with room for one, in which the first of three letters of a lane is out. */
+  function threeOfALane(isOfFew = false) {
+    const air = createAir(1, 0);
+    const lane = openLane(air, isOfFew);
+    const { heard, come } = letters();
+    const all = ['a', 'b', 'c'].map((name) => come(lane, name));
+    return { air, lane, heard, come, all };
+  }
+
+  it('leaves on its connection as soon as the other was taken, and not before', async () => {
+    const { lane, heard, all } = threeOfALane();
+    for (const [n, name] of ['a', 'b', 'c'].entries()) {
+      await aTurn();
+      expect(heard.at(-1)).toBe(name);
+      expect([conversations.length, lane.waiting()]).toEqual([1, 2 - n]);
+      announceBehind(saidOf(lane));
+      leave(lane, true);
+    }
+    await Promise.all(all);
+    expect(heard).toEqual(['a', 'b', 'c']);
+    expect(conversations).toEqual([]);
+  });
+
+  it('is the next that nobody announced, however many rooms there are', async () => {
+    const air = createAir(2, 0);
+    const lane = openLane(air);
+    const { heard, come } = letters();
+    for (const name of ['a', 'b', 'c', 'd', 'e']) void come(lane, name);
+    const [one, other] = conversations;
+    const [behindOne, behindOther] = [one, other].map((said) => announceBehind(said as Conversation));
+    expect(behindOne).not.toBe(behindOther);
+    answer(other as Conversation, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b', 'd']);
+    answer(one as Conversation, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b', 'd', 'c']);
+  });
+
+  it('is none where one of few waits, or one of a lane that came before', async () => {
+    const { air, lane, come } = threeOfALane();
+    const few = openLane(air, true);
+    void come(few, 'of few');
+    expect(announceBehind(saidOf(lane))).toBeUndefined();
+    few.pause();
+    expect(announceBehind(saidOf(lane))).toBeDefined();
+    leave(lane, false);
+    few.turnBack();
+    await aTurn();
+
+    const later = openLane(air);
+    lane.pause();
+    void come(later, 'later');
+    expect(announceBehind(saidOf(lane))).toBeUndefined();
+    leave(lane, true);
+    await aTurn();
+    expect(conversations.map((said) => said.lane)).toEqual([later]);
+    void come(later, 'another one');
+    lane.resume(1);
+    expect(announceBehind(saidOf(later))).toBeUndefined();
+  });
+
+  it('goes by itself, at once, if the other was not taken', async () => {
+    const { lane, heard } = threeOfALane();
+    announceBehind(saidOf(lane));
+    leave(lane, false);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b']);
+    expect(conversations).toHaveLength(1);
+  });
+
+  it('waits while its lane is paused, and goes by itself afterwards', async () => {
+    const { lane, heard } = threeOfALane();
+    const behind = announceBehind(saidOf(lane));
+    lane.pause();
+    leave(lane, true);
+    await aTurn();
+    expect([behind?.leaves(), heard, lane.waiting()]).toEqual([false, ['a'], 2]);
+    lane.resume(1);
+    await aTurn();
+    expect([behind?.leaves(), heard, lane.waiting()]).toEqual([false, ['a', 'b'], 1]);
+  });
+
+  it('does not leave once its lane was turned back', async () => {
+    const { lane, heard, all } = threeOfALane();
+    announceBehind(saidOf(lane));
+    lane.turnBack();
+    leave(lane, true);
+    await Promise.all(all);
+    expect(heard).toEqual(['a', 'not b', 'not c']);
+    expect(conversations).toEqual([]);
+  });
+
+  it.each([
+    ['the clock that nobody sets', { steady: 20, wall: 60_000 }],
+    ['the clock that goes on while the machine is asleep', { steady: 60_000, wall: 20 }],
+  ])('does not leave once it is over by %s', async (_, { steady, wall }) => {
+    const { air, makeRoom } = await fullAir();
+    const lane = openLane(air);
+    const { heard, come } = letters();
+    void come(lane, 'a');
+    makeRoom();
+    await aTurn();
+    const last = { steady: performance.now() + steady, wall: Date.now() + wall };
+    const told = come(lane, 'b', last);
+    const behind = announceBehind(saidOf(lane));
+    expect(behind).toBeDefined();
+    while (!isLate(last)) {} // before anybody can look
+    behind?.came(refused);
+    leave(lane, true);
+    expect(await told).toBe(false);
+    expect(behind?.leaves()).toBe(false);
+    expect(heard).toEqual(['a', 'not b']);
+  });
+
+  it.each([
+    ['the clock that nobody sets', lateBySteadyClock],
+    ['the clock that goes on while the machine is asleep', lateByWallClock],
+  ])('is none if it is over by %s', async (_, late) => {
+    const lane = openLane(createAir(1, 0));
+    const { come } = letters();
+    void come(lane, 'a');
+    void come(lane, 'b', late());
+    expect(announceBehind(saidOf(lane))).toBeUndefined();
+  });
+
+  it('goes elsewhere if the other is not answered soon, and nobody is announced then for a while', async () => {
+    const air = createAir(2, 0);
+    const [lane, other] = [openLane(air), openLane(air)];
+    const { heard, come } = letters();
+    void come(lane, 'a');
+    void come(other, 'x');
+    void come(lane, 'b');
+    const slow = saidOf(lane);
+    const behind = announceBehind(slow);
+    leave(other, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'x']);
+    await until(async () => heard.length === 3, 'the one that was announced', 10_000);
+    expect([heard, conversations.length]).toEqual([['a', 'x', 'b'], 2]);
+    const told: Outcome[] = [];
+    void lane.send({ ...plain(), came: (outcome) => void told.push(outcome) }, muchLater());
+    expect(announceBehind(conversations[1] as Conversation)).toBeUndefined();
+    expect(behind?.leaves()).toBe(false);
+    behind?.came(refused); // of the one that goes elsewhere
+    answer(slow, true);
+    expect([heard, told]).toEqual([['a', 'x', 'b'], []]);
+  });
+
+  it('is not said to be slow if this process stood still', async () => {
+    const { lane, heard } = threeOfALane();
+    announceBehind(saidOf(lane));
+    const began = performance.now();
+    while (performance.now() - began < 350) {} // longer than a few looks
+    await aTurn();
+    leave(lane, true);
+    expect(heard).toEqual(['a']);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b']);
+    expect(announceBehind(saidOf(lane))).toBeDefined();
+  });
+
+  it('is told what was said of it, though it did not leave, and does not leave then', async () => {
+    const air = createAir(1, 0);
+    const lane = openLane(air);
+    const { heard, come } = letters();
+    void come(lane, 'a');
+    const told: Outcome[] = [];
+    const sent = lane.send(
+      { ...plain(), leaves: () => false, came: (outcome) => void told.push(outcome) },
+      muchLater(),
+    );
+    const said = saidOf(lane);
+    const behind = announceBehind(said);
+    said.current.came(accepted);
+    behind?.came(refused);
+    await sent;
+    expect([told, heard, lane.waiting()]).toEqual([[refused], ['a'], 0]);
+    said.over();
+    await aTurn();
+    expect(conversations).toHaveLength(1); // which nobody answered here, and nobody else has the room
+  });
+
+  it('goes by itself after a surprise, which is told to whoever was out', async () => {
+    const air = createAir(1, 0);
+    const lane = openLane(air);
+    const { heard, come } = letters();
+    const failures: unknown[] = [];
+    const surprise = new Error('a surprise');
+    const first = lane.send({ ...plain(lane), failed: (error) => failures.push(error) }, muchLater());
+    void come(lane, 'b');
+    const said = saidOf(lane);
+    announceBehind(said);
+    conversations.splice(0);
+    said.fail(surprise);
+    await first;
+    await aTurn();
+    expect([failures, heard]).toEqual([[surprise], ['b']]);
   });
 });

@@ -46,7 +46,7 @@ const accepted: Sent = {
   id: '7',
   tries: 1,
   outcome: { kind: 'accepted', code: 250, response: '250 2.0.0 "Ok"\\: queued as 4AAA', host: 'mx.example' },
-  hash: sha256(Buffer.from('a letter')),
+  hash: sha256(Buffer.from('a letter')).toString('hex'),
 };
 const refused: Sent = {
   id: '8',
@@ -113,7 +113,12 @@ describe('a logbook', () => {
         const logbook = ours.open(String(++bundles));
         const landed = all.map(({ kind, words, tries, hash }, n): Sent => {
           const outcome = outcomeOf(kind, 'mx.example', words);
-          return { id: String(n), tries, outcome, ...(hash && { hash: sha256(Buffer.from(hash)) }) };
+          return {
+            id: String(n),
+            tries,
+            outcome,
+            ...(hash && { hash: sha256(Buffer.from(hash)).toString('hex') }),
+          };
         });
         for (const one of landed) {
           expect(logbook.leaves(one.id)).toBe(true);

@@ -32,7 +32,7 @@ describe('what stands between DATA and its reply (RFC 5321 section 4.5.2)', () =
   it('ends with the only line that is a dot, under every reading of a line break', () => {
     fc.assert(
       fc.property(awkward, (bytes) => {
-        const wire = withFinalDot(bytes).toString('latin1');
+        const wire = withFinalDot(bytes.toString('latin1'));
         const end = wire.length - 3;
         expect(wire.slice(end - 2)).toBe('\r\n.\r\n');
         for (const lone of [/\r\n\.\r\n/g, /(^|\r|\n)\.(\r|\n)/g]) {
