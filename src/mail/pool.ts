@@ -156,7 +156,7 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
    */
   function learn({ outcome, broke }: Conducted, to: string, takenAt: number): void {
     if (broke === 'silence') {
-      if (takenAt > heardAt) giveUp('silence', { outcome, reason: 'ETIMEDOUT' }, takenAt);
+      if (takenAt >= heardAt) giveUp('silence', { outcome, reason: 'ETIMEDOUT' }, takenAt);
     } else if (broke === undefined && !isOurOwn(outcome)) {
       heardAt = performance.now();
       const isTaken = outcome.kind === 'accepted';
