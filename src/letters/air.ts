@@ -43,8 +43,8 @@ export type Lane = {
 const lately = 250;
 
 /**
- * After somebody waited too long behind another one, nobody is announced for so long, in milliseconds: each who then goes
- * elsewhere costs a connection, which waits for a message that does not come.
+ * After somebody who was announced did not follow, or had to wait for too long, nobody is announced for so long, in
+ * milliseconds: each costs a connection then, on which a message is waited for that does not come.
  */
 const wary = 60_000;
 
@@ -85,17 +85,16 @@ export function createAir({ converse }: Pick<Mailer, 'converse'>, room: number, 
     const us = Symbol();
     let last = first; // who had the room last, or has it
     let announced: Waiting | undefined;
-    const enter = (one: Waiting) => {
-      if (one !== last && !lane.letFollow(one, us)) return false;
+    const follows = (one: Waiting) => {
+      if (lane.isPaused() || !lane.letFollow(one, us)) return false;
       last = one;
       return true;
     };
     const inside = (one: Waiting): Sending => ({
       envelope: one.letter.envelope,
       message: one.letter.message,
-      leaves: () => (one === last || !lane.isPaused()) && enter(one) && one.letter.leaves(),
+      leaves: () => (one === last || follows(one)) && one.letter.leaves(),
       came(outcome) {
-        if (!enter(one)) return; // it went elsewhere
         if (outcome.kind === 'accepted') countTaken();
         one.letter.came(outcome);
         one.done();
@@ -112,9 +111,11 @@ export function createAir({ converse }: Pick<Mailer, 'converse'>, room: number, 
       last.letter.failed(error);
     } finally {
       last.done();
-      if (announced?.behind === us) announced.behind = undefined;
       free += 1;
-      serve();
+      if (announced?.behind === us) {
+        announced.behind = undefined;
+        beWary(); // something came between, which may come again
+      } else serve();
     }
   }
   function countTaken(): void {

@@ -11,7 +11,7 @@ import { openWire } from './wire.ts';
 export type Line = {
   /** It carried messages before this one. */
   kept: boolean;
-  converse(first: Sending, next: Next, tell: Tell): ReturnType<typeof converse>;
+  converse(first: Sending, next: Next, tell: Tell): Promise<void>;
   alive(): boolean;
   /** Put aside until `wake`; after `idle` milliseconds `onIdle` is called. */
   rest(idle: number, onIdle: () => void): void;

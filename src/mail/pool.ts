@@ -66,9 +66,6 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
   let useless: { since: number; because: 'silence' | 'refusals' } | undefined;
   let closed = false;
 
-  /** It does not forget what is said behind a final dot. */
-  let hears = true;
-
   const letsIn = () => health === well || mayConnect(health, performance.now(), opening);
   const mayOpen = (connect: boolean) => connect && open < limit && letsIn();
   /** It was of no use, and it is not time to see with one message whether it still is. */
@@ -85,16 +82,15 @@ export function createPool(relay: Relay, { most, idle, onTrouble, onBack }: Opti
     if ('outcome' in line) return line;
     let takenAt = performance.now();
     // nobody follows while others wait for the connection, or while it is one too many
-    const behind = () => (hears && waiting.length === 0 && open <= limit ? next() : undefined);
+    const behind = () => (waiting.length === 0 && open <= limit ? next() : undefined);
     try {
-      const end = await line.converse(first, behind, (sending, { outcome, broke }) => {
+      await line.converse(first, behind, (sending, { outcome, broke }) => {
         const { kept } = line;
         learn({ outcome, broke }, sending.envelope.to, takenAt);
         takenAt = heardAt;
         line.kept = true;
         tell(sending, { outcome, broke, kept });
       });
-      if (end === 'unheard') hears = false;
       return 'over';
     } catch (error) {
       line.drop(); // in the midst of something

@@ -37,8 +37,8 @@ export type Tell = (sending: Sending, conducted: Conducted) => void;
 const followed = 8 * 1024;
 
 /**
- * How long the answer to an envelope behind a final dot may take once the dot was answered, in milliseconds. A server that
- * forgets what came behind would be waited for in vain.
+ * How long each answer to an envelope behind a final dot may take once the dot was answered, in milliseconds. A server
+ * that forgets what came behind would be waited for in vain.
  */
 const heardAtOnce = 2000;
 
@@ -49,10 +49,9 @@ const heardAtOnce = 2000;
  * again` and `unknown`.
  *
  * With PIPELINING, who follows is announced behind the final dot of the message before (RFC 2920 section 3.1), which saves
- * a way there and back. Such a one leaves only once that message was taken; until then nothing is said of it, and it
- * can go elsewhere.
- *
- * @returns 'unheard': the server did not answer the envelope that came behind a final dot
+ * a way there and back. Such a one leaves only if that message was taken, and the server wants it. Anything else ends the
+ * conversation and its connection, and is no word about the letter: a server that lost a part of what came behind the
+ * dot answers something else than what was said. It can go by itself.
  */
 export async function converse(
   wire: Wire,
@@ -60,30 +59,37 @@ export async function converse(
   first: Sending,
   next: Next,
   tell: Tell,
-): Promise<'unheard' | undefined> {
-  let sending = first;
+): Promise<void> {
   if (!isSendable(server, first)) {
     tell(first, { outcome: outcomeOf(server, { stage: 'mail', unsendable: true }) });
-    return undefined;
+    return;
   }
   if (server.pipelining) wire.say(announcement(server, first));
-  for (;;) {
-    const isFirst = sending === first;
-    const refused = await hearOf(wire, server, sending, isFirst ? undefined : heardAtOnce);
-    if (refused) {
-      if (isFirst || !isNoWord(refused)) tell(sending, refused);
-      return !isFirst && refused.broke === 'silence' ? 'unheard' : undefined;
-    }
-    if (!sending.leaves()) {
-      wire.drop(); // the server waits for a message now, and must not be given an empty one
-      return undefined;
-    }
+  const refused = await hearOf(wire, server, first);
+  if (refused) tell(first, refused);
+  let sending = refused ? undefined : first;
+  while (sending) {
+    // the server waits for a message now, and must not be given an empty one
+    if (!sending.leaves()) return wire.drop();
     const behind = whoFollows(server, sending, next);
     const conducted = await handOver(wire, server, sending.message, behind && announcement(server, behind));
     tell(sending, conducted);
-    if (!behind || !wire.alive()) return undefined;
+    if (behind && !(await isWanted(wire))) return wire.drop();
     sending = behind;
   }
+}
+
+/** Whether the server agrees to all of an envelope that came behind a final dot. */
+async function isWanted(wire: Wire): Promise<boolean> {
+  try {
+    for (const stage of stages) {
+      const reply = await wire.reply(heardAtOnce);
+      if (stage === 'data' ? reply.code !== 354 : !isPositive(reply)) return false;
+    }
+  } catch (error) {
+    brokenBy(error);
+  }
+  return wire.isQuiet();
 }
 
 /** What it takes to say it at all: nothing in an address that could end a command, and room for the message. */
@@ -112,19 +118,14 @@ export const isNoWord = ({ outcome, broke }: Conducted) =>
  *
  * @returns how it ended; undefined: the server wants the message now
  */
-async function hearOf(
-  wire: Wire,
-  server: Server,
-  sending: Sending,
-  within?: number,
-): Promise<Conducted | undefined> {
+async function hearOf(wire: Wire, server: Server, sending: Sending): Promise<Conducted | undefined> {
   let refusal: Outcome | undefined;
   let stage: Stage = 'mail';
   try {
     for (const at of stages) {
       stage = at;
       if (!server.pipelining) wire.say(commandsOf(server, sending)[at]);
-      const reply = await wire.reply(at === 'mail' ? within : undefined);
+      const reply = await wire.reply();
       const agreed = isPositive(reply) || (at === 'data' && reply.text.startsWith('3'));
       if (!agreed) refusal ??= outcomeOf(server, { stage, reply });
       // who closes says no more; and who wants a message without a recipient must not be given an empty one
@@ -132,11 +133,13 @@ async function hearOf(
       if (!wire.alive() || (refusal && !server.pipelining)) break;
     }
     if (refusal) await startAfresh(wire);
+    else if (!wire.isQuiet()) wire.drop(); // it says more than it was asked
   } catch (error) {
     const broke = brokenBy(error);
     return refusal ? { outcome: refusal } : { outcome: outcomeOf(server, { stage }), broke: howOf(broke) };
   }
-  return refusal && { outcome: refusal };
+  if (refusal) return { outcome: refusal };
+  return wire.alive() ? undefined : { outcome: outcomeOf(server, { stage }), broke: 'cut' };
 }
 
 const stages = ['mail', 'rcpt', 'data'] as const;

@@ -31,6 +31,8 @@ export type Wire = {
   /** Nothing is to come: whatever the server says from here on ends the connection. */
   expectNothing(): void;
   alive(): boolean;
+  /** It stands, and no reply is there for which nobody has waited. */
+  isQuiet(): boolean;
   /** Ends the connection politely, and for certain within seconds. */
   end(): void;
   /** Ends it at once: nothing that could be said would be understood. */
@@ -126,6 +128,7 @@ export function openWire(socket: Socket, silence: number): Wire {
       if (replies.length > 0) breakOff(false);
     },
     alive: () => broken === undefined,
+    isQuiet: () => broken === undefined && replies.length === 0,
     end() {
       if (broken) return;
       expecting = true;

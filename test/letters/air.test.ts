@@ -544,13 +544,28 @@ describe('a letter that is announced behind another one of its lane', () => {
     expect(announceBehind(saidOf(later))).toBeUndefined();
   });
 
-  it('goes by itself, at once, if the other was not taken', async () => {
+  it('goes by itself, at once, if the other was not taken, and nobody is announced then for a while', async () => {
     const { lane, heard } = threeOfALane();
     announceBehind(saidOf(lane));
     leave(lane, false);
     await aTurn();
     expect(heard).toEqual(['a', 'b']);
     expect(conversations).toHaveLength(1);
+    expect(announceBehind(saidOf(lane))).toBeUndefined();
+    leave(lane, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b', 'c']);
+  });
+
+  it('goes by itself, at once, if the server does not want it there', async () => {
+    const { lane, heard } = threeOfALane();
+    const said = saidOf(lane);
+    announceBehind(said);
+    said.behind = undefined;
+    leave(lane, true);
+    await aTurn();
+    expect(heard).toEqual(['a', 'b']);
+    expect(announceBehind(saidOf(lane))).toBeUndefined();
   });
 
   it('waits while its lane is paused, and goes by itself afterwards', async () => {
@@ -590,7 +605,6 @@ describe('a letter that is announced behind another one of its lane', () => {
     const behind = announceBehind(saidOf(lane));
     expect(behind).toBeDefined();
     while (!isLate(last)) {} // before anybody can look
-    behind?.came(refused);
     leave(lane, true);
     expect(await told).toBe(false);
     expect(behind?.leaves()).toBe(false);
@@ -622,13 +636,11 @@ describe('a letter that is announced behind another one of its lane', () => {
     expect(heard).toEqual(['a', 'x']);
     await until(async () => heard.length === 3, 'the one that was announced', 10_000);
     expect([heard, conversations.length]).toEqual([['a', 'x', 'b'], 2]);
-    const told: Outcome[] = [];
-    void lane.send({ ...plain(), came: (outcome) => void told.push(outcome) }, muchLater());
+    void come(lane, 'c');
     expect(announceBehind(conversations[1] as Conversation)).toBeUndefined();
     expect(behind?.leaves()).toBe(false);
-    behind?.came(refused); // of the one that goes elsewhere
     answer(slow, true);
-    expect([heard, told]).toEqual([['a', 'x', 'b'], []]);
+    expect(heard).toEqual(['a', 'x', 'b']);
   });
 
   it('is not said to be slow if this process stood still', async () => {
@@ -642,27 +654,6 @@ describe('a letter that is announced behind another one of its lane', () => {
     await aTurn();
     expect(heard).toEqual(['a', 'b']);
     expect(announceBehind(saidOf(lane))).toBeDefined();
-  });
-
-  it('is told what was said of it, though it did not leave, and does not leave then', async () => {
-    const air = createAir(1, 0);
-    const lane = openLane(air);
-    const { heard, come } = letters();
-    void come(lane, 'a');
-    const told: Outcome[] = [];
-    const sent = lane.send(
-      { ...plain(), leaves: () => false, came: (outcome) => void told.push(outcome) },
-      muchLater(),
-    );
-    const said = saidOf(lane);
-    const behind = announceBehind(said);
-    said.current.came(accepted);
-    behind?.came(refused);
-    await sent;
-    expect([told, heard, lane.waiting()]).toEqual([[refused], ['a'], 0]);
-    said.over();
-    await aTurn();
-    expect(conversations).toHaveLength(1); // which nobody answered here, and nobody else has the room
   });
 
   it('goes by itself after a surprise, which is told to whoever was out', async () => {
