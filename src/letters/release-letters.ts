@@ -5,8 +5,8 @@ import { allowance, spacing } from './pace.ts';
 import { takeProbe } from './receiver-store.ts';
 import { patience } from './retry.ts';
 
-/** How many letters one bundle holds at most. */
-const bundleSize = 100;
+/** How many letters one bundle holds at most; and on average at least, where they come faster than they are released. */
+const [bundleSize, nearlyFull] = [100, 75];
 
 /** How many bundles may be on their way at once: enough to keep every worker busy, few enough to lose cheaply. */
 const bundlesAtOnce = 40;
@@ -22,8 +22,8 @@ const lock = "hashtext('outspoken release')";
  */
 export const apart = { least: 125, most: 1000 };
 
-// Where nobody has anything to send, it is half as long. Where the last round had no room for more, bundles are as full as
-// they get, and eight that wait to be taken keep all workers busy while a round is asked for and made.
+// Where nobody has anything to send, it is half as long. Where the last round's bundles were nearly full, or there was no
+// room for more, haste makes none smaller, and eight that wait to be taken keep all workers busy until the next ones are there.
 const ranDry = 'not exists (select from bundle where worker_id is null)';
 const runsLow = '(select count(*) from (select from bundle where worker_id is null limit 8) as few) < 8';
 const isTime = `(
@@ -47,8 +47,7 @@ const haveReleased = statement(`
       else ${apart.least} * ${millisecond} end
   where one`);
 
-// Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes back later. On hold,
-// nothing is released, and nothing given up either.
+// Only one release at a time keeps the pace of a contact; whoever finds the lock taken comes later. On hold, nothing is done.
 const onlyRelease = statement<{ free: boolean }>(
   `select ${going} and ($1 or ${isTime}) and pg_try_advisory_xact_lock(${lock}) as free`,
 );
@@ -190,7 +189,7 @@ export async function releaseLetters(
   });
 }
 
-/** Makes as many bundles as there is room for, in turns. */
+/** Makes as many bundles as there is room for, in turns. `moreWaits`: for certain, or as many were found. */
 async function fill(
   room: number,
   transaction: Queryable,
@@ -209,7 +208,8 @@ async function fill(
     }
     turns = again;
   }
-  return { bundles, moreWaits: false };
+  const released = bundles.reduce((sum, { size }) => sum + size, 0);
+  return { bundles, moreWaits: released >= nearlyFull * bundles.length };
 }
 
 /** @param aheadOf how far each contact is ahead of its pace: two campaigns may write to the same one */
