@@ -1,10 +1,11 @@
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createMailer, type Mailer, type MailerOptions } from '../../src/mail/mailer.ts';
 import type { Sending } from '../../src/mail/transaction.ts';
 import { until } from '../support/advocate.ts';
-import { type Action, type Moment, startSmtp, type TestSmtp } from '../support/smtp.ts';
+import { startSmtp, type TestSmtp } from '../support/smtp.ts';
 import { makeAuthority } from '../support/tls.ts';
+import { does, readVerdicts } from '../support/verdicts.ts';
 
 const timeouts = { connect: 60_000, greeting: 60_000, silence: 60_000 };
 
@@ -62,6 +63,26 @@ async function sendInTurn(first: Sending, ...others: Sending[]): Promise<string[
 
 const names = (caught: TestSmtp['accepted']) => caught.map(({ from }) => /b\.(\w+)/.exec(from)?.[1]);
 
+/** A server that answers each piece as it is told, and a mailer with one connection to it. */
+async function startOdd(answer: (piece: string, socket: Socket) => string): Promise<Mailer> {
+  const server = createServer({ noDelay: true }, (socket) => {
+    closing.push(() => socket.destroy());
+    socket.on('error', () => {});
+    socket.on('data', (chunk) => {
+      const piece = chunk.toString('latin1');
+      const isGreeting = piece.startsWith('EHLO');
+      socket.write(isGreeting ? '250-mx.brand.example\r\n250 PIPELINING\r\n' : answer(piece, socket));
+    });
+    socket.write('220 mx.brand.example ESMTP\r\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => server.close());
+  const { port } = server.address() as { port: number };
+  const odd = createMailer({ url: `smtp://127.0.0.1:${port}?tls=off`, connections: 1, timeouts });
+  closing.push(() => odd.close());
+  return odd;
+}
+
 describe('letters behind each other', () => {
   it('go out on one connection, each once the one before was taken, as they were written', async () => {
     expect(await sendInTurn(letter('one'), letter('two'), letter('three'))).toEqual(['two', 'three']);
@@ -92,22 +113,11 @@ describe('letters behind each other', () => {
       '250 2.0.0 taken\r\n250-two\r\n250 lines\r\n25',
       '250 2.0.0 taken, too\r\n',
     ];
-    const server = createServer({ noDelay: true }, (socket) => {
-      socket.on('error', () => {});
-      socket.on('data', (chunk) => {
-        const piece = chunk.toString('latin1');
-        if (/^EHLO/.test(piece)) return void socket.write('250-mx.brand.example\r\n250 PIPELINING\r\n');
-        pieces.push(piece);
-        socket.write(answers[pieces.length - 1] ?? '');
-        if (pieces.length === 2) setTimeout(() => socket.write('0 ok\r\n354 go on\r\n'), 50);
-      });
-      socket.write('220 mx.brand.example ESMTP\r\n');
+    const odd = await startOdd((piece, socket) => {
+      pieces.push(piece);
+      if (pieces.length === 2) setTimeout(() => socket.write('0 ok\r\n354 go on\r\n'), 50);
+      return answers[pieces.length - 1] ?? '';
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    closing.push(() => server.close());
-    const odd = createMailer({ url: `smtp://127.0.0.1:${port}?tls=off`, connections: 1, timeouts });
-    closing.push(() => odd.close());
     const [one, two] = [letter('one'), letter('two')];
     const others = [two];
     await odd.converse(one, () => others.shift());
@@ -160,15 +170,6 @@ describe('letters behind each other', () => {
   });
 });
 
-const does: Record<string, Action> = {
-  FIN: { cut: 'fin' },
-  RST: { cut: 'rst' },
-  silence: { hang: true },
-  '421': { reply: '421 4.3.2 closing', hangUp: true },
-  '4yz': { reply: '451 4.3.0 not now' },
-  '5yz': { reply: '554 5.7.1 never' },
-};
-
 /** What the letter in front is told, when it is answered so at its final dot while another one stands behind it. */
 const inFront = {
   FIN: 'unknown',
@@ -204,36 +205,30 @@ const table = `
   data       -        -        -        -        -        -
   dot        unknown  unknown  unknown  later    later    refused
 `;
-const [[, ...columns] = [], ...rows] = table
-  .trim()
-  .split('\n')
-  .map((line) => line.trim().split(/ +/));
-const cases = rows.flatMap(([stage, ...outcomes]) =>
-  outcomes.map((outcome, n) => ({ stage: stage as Moment, when: columns[n] as string, outcome })),
-);
-
 describe('the letter behind, when its conversation meets with', () => {
-  it.each(cases)('$when at $stage, is told: $outcome', async ({ stage, when, outcome }) => {
-    await anew(() => ({ timeouts: { ...timeouts, silence: when === 'silence' ? 3000 : 60_000 } }));
-    smtp.script((moment, { count }) => (moment === stage && count === 1 ? does[when] : undefined));
-    await sendInTurn(letter('one'), letter('two'), letter('three'));
-    const isOut = stage === 'dot';
-    const kind = outcome === 'later' ? 'try again' : outcome;
-    expect(said).toEqual([
-      ...['one leaves', 'one: accepted'],
-      ...(isOut ? ['two leaves'] : []),
-      ...(outcome === '-' ? [] : [`two: ${kind}`]),
-    ]);
-    expect(names(smtp.handedOver)).toEqual(isOut ? ['one', 'two'] : ['one']);
+  it.each(readVerdicts(table))(
+    '$when at $stage, is told: $outcome',
+    async ({ stage, when, outcome, kind }) => {
+      await anew(() => ({ timeouts: { ...timeouts, silence: when === 'silence' ? 3000 : 60_000 } }));
+      smtp.script((moment, { count }) => (moment === stage && count === 1 ? does[when] : undefined));
+      await sendInTurn(letter('one'), letter('two'), letter('three'));
+      const isOut = stage === 'dot';
+      expect(said).toEqual([
+        ...['one leaves', 'one: accepted'],
+        ...(isOut ? ['two leaves'] : []),
+        ...(outcome === '-' ? [] : [`two: ${kind}`]),
+      ]);
+      expect(names(smtp.handedOver)).toEqual(isOut ? ['one', 'two'] : ['one']);
 
-    // whatever happened, the next one meets with a connection that is fit for it
-    said = [];
-    await sendInTurn(letter('four'));
-    // who says nothing of a message is left alone, as after one that went by itself
-    const isLeftAlone = when === 'silence' && isOut;
-    expect(said).toEqual(isLeftAlone ? ['four: try again'] : ['four leaves', 'four: accepted']);
-    expect(smtp.connections).toBe(isLeftAlone ? 1 : 2);
-  });
+      // whatever happened, the next one meets with a connection that is fit for it
+      said = [];
+      await sendInTurn(letter('four'));
+      // who says nothing of a message is left alone, as after one that went by itself
+      const isLeftAlone = when === 'silence' && isOut;
+      expect(said).toEqual(isLeftAlone ? ['four: try again'] : ['four leaves', 'four: accepted']);
+      expect(smtp.connections).toBe(isLeftAlone ? 1 : 2);
+    },
+  );
 
   it.each(['mail', 'rcpt', 'data'])('silence at %s, does not wait for long', async (stage) => {
     smtp.script((moment, { count }) => (moment === stage && count === 1 ? { hang: true } : undefined));
@@ -248,23 +243,11 @@ describe('a server that loses count', () => {
   /** It answers the first dot, and what it read behind it, with these. */
   async function answerWith(answers: string): Promise<void> {
     let count = 0;
-    const server = createServer({ noDelay: true }, (socket) => {
-      closing.push(() => socket.destroy());
-      socket.on('error', () => {});
-      socket.on('data', (chunk) => {
-        const piece = chunk.toString('latin1');
-        if (/^EHLO/.test(piece)) return void socket.write('250-mx.brand.example\r\n250 PIPELINING\r\n');
-        count += 1;
-        if (count > 2) said.push('the server got more');
-        else socket.write(count === 1 ? '250 ok\r\n250 ok\r\n354 go on\r\n' : answers);
-      });
-      socket.write('220 mx.brand.example ESMTP\r\n');
+    const odd = await startOdd(() => {
+      count += 1;
+      if (count > 2) said.push('the server got more');
+      return ['250 ok\r\n250 ok\r\n354 go on\r\n', answers][count - 1] ?? '';
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    closing.push(() => server.close());
-    const { port } = server.address() as { port: number };
-    const odd = createMailer({ url: `smtp://127.0.0.1:${port}?tls=off`, connections: 1, timeouts });
-    closing.push(() => odd.close());
     const others = [letter('two')];
     await odd.converse(letter('one'), () => others.shift());
   }

@@ -3,6 +3,7 @@ import { createMailer } from '../../src/mail/mailer.ts';
 import type { Timeouts } from '../../src/mail/relay.ts';
 import { type Action, type Moment, startSmtp } from '../support/smtp.ts';
 import { makeAuthority } from '../support/tls.ts';
+import { does, readVerdicts } from '../support/verdicts.ts';
 
 /**
  * What is said of a letter when a mail server does the given thing at the given stage. `-`: there is no such
@@ -22,26 +23,7 @@ const table = `
   dot        unknown  unknown  unknown  later    later    refused
 `;
 
-const does: Record<string, Action> = {
-  FIN: { cut: 'fin' },
-  RST: { cut: 'rst' },
-  silence: { hang: true },
-  '421': { reply: '421 4.3.2 closing', hangUp: true },
-  '4yz': { reply: '451 4.3.0 not now' },
-  '5yz': { reply: '554 5.7.1 never' },
-};
-
-const [[, ...columns] = [], ...rows] = table
-  .trim()
-  .split('\n')
-  .map((line) => line.trim().split(/ +/));
-
-const verdicts = rows.flatMap(([stage, ...outcomes]) =>
-  outcomes
-    .map((outcome, n) => ({ stage: stage as Moment, when: columns[n] as string, outcome }))
-    .filter(({ outcome }) => outcome !== '-')
-    .map((verdict) => ({ ...verdict, kind: verdict.outcome === 'later' ? 'try again' : verdict.outcome })),
-);
+const verdicts = readVerdicts(table).filter(({ outcome }) => outcome !== '-');
 
 const envelope = { from: 'b.1@outspoken.example', to: 'human-rights@hm.example' };
 const message = Buffer.from('From: a@outspoken.example\r\nSubject: x\r\n\r\nHello\r\n');
