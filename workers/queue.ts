@@ -178,12 +178,18 @@ function keep<Part extends Keepable>(open: () => Part, complain: (error: Error) 
 /** What `pg` says when an answer did not come within `query_timeout`. */
 const isMute = ({ message }: Error) => message.includes('Query read timeout');
 
-/** A queue that is away says so many times a second; the log needs it every ten. */
-function complainOnceInAWhile(log: Logger): (error: Error) => void {
-  let quietUntil = Number.NEGATIVE_INFINITY;
+/**
+ * A queue that is away says so many times a second; the log needs each kind of trouble every ten. Ids and ports do not
+ * make another kind.
+ */
+export function complainOnceInAWhile(log: Logger): (error: Error) => void {
+  const quietUntil = new Map<string, number>();
   return (error) => {
-    if (performance.now() < quietUntil) return;
-    quietUntil = performance.now() + 10_000;
+    const now = performance.now();
+    for (const [kind, until] of quietUntil) if (until <= now) quietUntil.delete(kind);
+    const kind = error.message.replace(/\d+/g, '#');
+    if (quietUntil.has(kind)) return;
+    quietUntil.set(kind, now + 10_000);
     log.warn({ err: error }, 'the queue is in trouble; letters wait in the database meanwhile');
   };
 }
