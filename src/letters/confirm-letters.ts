@@ -28,9 +28,10 @@ const findByConfirmToken = statement<Row>(`
   select confirm_hash, advocate.id::text, submission, data_key, advocate.key_version, address, tokens,
     confirmed_at is not null as confirmed, identity, campaign.id as campaign_id, slug, ${isOpen} as open,
     fingerprint_key, campaign.key_version as fingerprint_key_version,
-    array(select id::text from letter where advocate_id = advocate.id and state = 'draft' order by letter.id) as ids,
-    array(select brand_id from letter where advocate_id = advocate.id and state = 'draft' order by letter.id) as brand_ids
-  from advocate join campaign on campaign.id = campaign_id
+    coalesce(ids, '{}') as ids, coalesce(brand_ids, '{}') as brand_ids
+  from advocate join campaign on campaign.id = campaign_id, lateral (
+    select array_agg(letter.id::text order by letter.id) as ids, array_agg(brand_id order by letter.id) as brand_ids
+    from letter where advocate_id = advocate.id and state = 'draft') as draft
   where confirm_hash = any ($1::bytea[])`);
 
 const brandNames = statement<{ id: number; name: string }>(

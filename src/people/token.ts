@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { freshBytes } from './random.ts';
 import { sha256 } from './vault.ts';
 
 /** 256 random bits, as they stand in a link. Whoever has it may open the page. */
 export function mintToken(): string {
-  return randomBytes(32).toString('base64url');
+  return freshBytes(32).toString('base64url');
 }
 
 /** What the database keeps of a token. A fast hash is enough: there is nothing to guess in 256 random bits. */
@@ -24,5 +24,5 @@ export function looksLikeToken(text: string): boolean {
 
 /** 80 random bits in hex, for what stands in addresses of ours. */
 export function mintHandle(): string {
-  return randomBytes(10).toString('hex');
+  return freshBytes(10).toString('hex');
 }

@@ -6,9 +6,9 @@ import {
   hash,
   hkdfSync,
   type KeyObject,
-  randomBytes,
 } from 'node:crypto';
 import type { MasterKey } from '../config.ts';
+import { freshBytes } from './random.ts';
 
 /** Where a value is stored: part of what its encryption authenticates, so that no value can be moved. */
 export type Place = { table: string; column: string; row: Buffer | string };
@@ -54,7 +54,7 @@ export function createVault(masterKeys: readonly MasterKey[]): Vault {
 
   return {
     mintKey(place) {
-      const bytes = randomBytes(32);
+      const bytes = freshBytes(32);
       return {
         key: createSecretKey(bytes),
         wrapped: encryptBytes(wrapKey, place, bytes),
@@ -91,7 +91,7 @@ export function decrypt(key: KeyObject, place: Place, stored: Buffer): string {
 
 /** The same for bytes that are not text. */
 export function encryptBytes(key: KeyObject, place: Place, plain: Buffer): Buffer {
-  const nonce = randomBytes(12);
+  const nonce = freshBytes(12);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(associatedData(place));
   return Buffer.concat([nonce, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
