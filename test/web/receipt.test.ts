@@ -54,15 +54,14 @@ function saidOf(brand: string): { state: string | undefined; words: string } {
 }
 
 describe('the receipt says of a letter', () => {
-  it('that was taken: which server accepted it, and when', () => {
+  it('that was taken: which server accepted it, when, and with which answer', () => {
     const { state, words } = saidOf('hm');
     expect(state).toBe('accepted');
     expect(words).toMatch(/Accepted by mx\.brand\.example on \d{1,2} \w+ \d{4} at \d\d:\d\d UTC/);
-    expect(timelineOn(page, 'hm').at(-1)).toMatchObject({
-      type: 'accepted',
-      code: '250',
-      host: 'mx.brand.example',
-    });
+    const last = timelineOn(page, 'hm').at(-1);
+    expect(last).toMatchObject({ type: 'accepted', code: '250', host: 'mx.brand.example' });
+    expect(last?.response).toMatch(/\w/);
+    expect(words).toContain(last?.response);
   });
 
   it('that was refused: by whom, and the reason in the words of that server', () => {
