@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { freshBytes } from '../../src/people/random.ts';
 
 describe('fresh bytes', () => {
-  it('are as many as asked for, also where a piece of them ends', () => {
-    for (const length of [1, 4096, 10, 4090, 12, 32, 4096, 0])
+  it('are as many as asked for, also where a piece of them ends, or is too small', () => {
+    for (const length of [1, 4096, 10, 4090, 12, 5000, 32, 4096, 0])
       expect(freshBytes(length)).toHaveLength(length);
   });
 
