@@ -418,7 +418,9 @@ describe('an answer that an advocate writes in their mail program', () => {
     await one.visitor.post(`${draft?.link}/send`);
     const [mail] = await one.atBrand(1);
     expect(mail?.mail.text?.trim()).toBe('Please write to […] or look at […] or […].');
-    expect(mail?.raw).not.toMatch(/Qazimund|Veltharoo|\+855|mail\.example|laptop|192\.0\.2|Revealing/);
+    expect(mail?.raw).not.toMatch(
+      /Qazimund|Veltharoo|855\W*12\W*345|mail\.example|laptop|192\.0\.2|Revealing/,
+    );
     expect(mail?.mail.attachments).toEqual([]);
   });
 

@@ -45,6 +45,7 @@ describe('what is attached to an answer', () => {
     expect(await instance.query('select 1 from reply where cargo is not null')).toEqual([]);
     const { html } = await one.page();
     // without its address, which is chance and may hold any three letters
+    expect(html).toContain(`href="${one.receipt}`);
     expect(html.replaceAll(one.receipt, '')).not.toMatch(/href="[^"]*(pdf|attach)/);
   });
 

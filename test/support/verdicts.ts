@@ -20,7 +20,9 @@ export function readVerdicts(
     .map((line) => line.trim().split(/ +/));
   return rows.flatMap(([stage, ...outcomes]) =>
     outcomes.map((outcome, n) => ({
-      ...{ stage: stage as Moment, when: columns[n] as string, outcome },
+      stage: stage as Moment,
+      when: columns[n] as string,
+      outcome,
       kind: outcome === 'later' ? 'try again' : outcome,
     })),
   );
