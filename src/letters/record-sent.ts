@@ -26,8 +26,14 @@ export const record = recordOutcomes({
 
 const recordAlone = statement<{ id: string }>(`with ${record} select id::text from recorded`);
 
+// Each of the very bundle in which it stayed. One that was put off there without having left may have fallen due again, and be in
+// another bundle that is over as well: from that it has left, perhaps.
 const letThemGo = statement<{ n: number }>(`
-  with ${letGo({ name: 'let_go', chosen: 'select unnest($1::bigint[])', only: 'bundle_id = any ($2::bigint[])' })}
+  with ${letGo({
+    name: 'let_go',
+    chosen: 'select unnest($1::bigint[])',
+    only: '(letter.id, bundle_id) in (select * from unnest($1::bigint[], $2::bigint[]))',
+  })}
   select count(*)::int as n from let_go`);
 
 /** Records what became of letters of a bundle. @returns the ids of those of which that was not known yet */
@@ -35,9 +41,14 @@ export async function recordSent(db: Queryable, bundleId: string, sent: Sent[]):
   return (await db.rows(recordAlone, [...columns(sent), bundleId])).map(({ id }) => id);
 }
 
-/** Puts letters of bundles back which were claimed, and surely have not left. @returns how many did */
-export async function letStayedGo(db: Queryable, bundleIds: string[], ids: LetterId[]): Promise<number> {
-  return (await db.row(letThemGo, [ids, bundleIds]))?.n ?? 0;
+/** A letter that was claimed in a bundle, and surely has not left from it. */
+export type Stayed = { id: LetterId; bundleId: string };
+
+/** Puts letters back that stayed. @returns how many did */
+export async function letStayedGo(db: Queryable, stayed: Stayed[]): Promise<number> {
+  return (
+    (await db.row(letThemGo, [stayed.map(({ id }) => id), stayed.map(({ bundleId }) => bundleId)]))?.n ?? 0
+  );
 }
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;

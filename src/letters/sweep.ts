@@ -135,12 +135,10 @@ async function takeOrphansBack(
   // One of the dead may turn out to be alive, and claim at this very moment: see onSnapshot.
   const { still, ...swept } = await db.onSnapshot(async (transaction) => {
     const still = (await transaction.rows(stillOrphans, [silent, dropped, ids])).map(({ id }) => id);
-    const says = still.flatMap((id) => found.get(id) ?? []);
-    // all people are locked before any letter, as by those who erase somebody
+    // all at once: all people are locked before any letter, as by those who erase somebody
     const letGo = await letStayedGo(
       transaction,
-      still,
-      says.flatMap(({ stayed }) => stayed),
+      still.flatMap((bundleId) => (found.get(bundleId)?.stayed ?? []).map((id) => ({ id, bundleId }))),
     );
     let recorded = 0;
     for (const id of still)

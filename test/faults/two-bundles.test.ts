@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type BundleRow, openBundles } from '../../src/letters/bundle-store.ts';
+import { openLogbooks } from '../../src/letters/logbooks.ts';
 import type { Sent } from '../../src/letters/record-sent.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { beatWorker, enlistWorker } from '../../src/letters/roll-call.ts';
@@ -60,6 +62,37 @@ describe('a letter that fell due again while its first bundle is still open', ()
     expect(swept).toMatchObject({ unknown: 0, returned: 0 });
     expect(await stateOf(again)).toBe(state);
   });
+
+  it.each([
+    ['is accepted', { cameBack: true, state: 'accepted', swept: { unknown: 0, recorded: 1, returned: 0 } }],
+    ['is unknown', { cameBack: false, state: 'unknown', swept: { unknown: 1, recorded: 0, returned: 0 } }],
+  ])(
+    '%s, and does not leave again, when it has left from the second one and the workers of both die',
+    async (_what, end) => {
+      const { first, second, again, putOff } = await putOffAndReleasedAgain();
+      await claim(second, [again]);
+      const { config, database, log } = instance.context;
+      const logbooks = await openLogbooks(config.dataDir, { name: randomUUID(), log, boot: 'this boot' });
+      await instance.query('update bundle set logbook = $1 where id = any ($2::bigint[])', [
+        logbooks.name,
+        [first.id, second.id],
+      ]);
+      const [ofFirst, ofSecond] = [logbooks.open(first.id), logbooks.open(second.id)];
+      ofFirst.landed(putOff); // refused before a byte of it left
+      ofSecond.leaves(again);
+      if (end.cameBack) ofSecond.landed(accepted(again));
+      for (const logbook of [ofFirst, ofSecond]) logbook.close(false);
+
+      const swept = await sweepLetters(database, {
+        ...{ silent: [workerId], logbooks, hasWaited: () => false },
+        workerId: await enlistWorker(database),
+        isActive: () => true,
+        queueWasLost: false,
+      });
+      expect(swept).toMatchObject(end.swept);
+      expect(await stateOf(again)).toBe(end.state);
+    },
+  );
 });
 
 const stateOf = async (id: string) =>
