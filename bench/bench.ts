@@ -27,10 +27,10 @@ import { report, summary } from './report.ts';
 const usage =
   'npm run bench -- [--letters N, a multiple of 20, 200 or more] [--rounds N] [--workers N] [--warm-up N, a multiple of 20] [--variants redis20,redis1,postgres20] [--json]';
 const values = readOptions(usage, {
-  letters: { type: 'string', default: '20000' },
+  letters: { type: 'string', default: '60000' },
   rounds: { type: 'string', default: '5' },
   workers: { type: 'string', default: '2' },
-  'warm-up': { type: 'string', default: '2000' },
+  'warm-up': { type: 'string', default: '20000' },
   variants: { type: 'string', default: 'redis20,redis1,postgres20' },
   json: { type: 'boolean', default: false },
 });
@@ -90,7 +90,7 @@ async function takeTurns(setting: Setting, texts: string): Promise<void> {
     );
     say(`round ${round} of ${rounds}: ${speeds.join(', ')} letters per second`);
   }
-  const measured = { letters, rounds, yardstick, outspoken };
+  const measured = { letters, warmUp, rounds, yardstick, outspoken };
   process.stdout.write(`${values.json ? summary(measured) : report(measured)}\n`);
 }
 

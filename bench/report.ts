@@ -2,6 +2,7 @@ import type { Result, Shares, Variant } from './measure.ts';
 
 export type Measured = {
   letters: number;
+  warmUp: number;
   rounds: number;
   yardstick: Result[];
   outspoken: { variant: Variant; results: (Result & Shares)[] }[];
@@ -21,14 +22,14 @@ export function summary(measured: Measured): string {
 
 /** The same for people, with who used the processor. */
 export function report(measured: Measured): string {
-  const { letters, rounds, yardstick, outspoken } = measured;
+  const { letters, warmUp, rounds, yardstick, outspoken } = measured;
   const line = (what: string, results: Result[], ratio: number | null) => {
     const { perSecond, cpuMicros } = speed(results);
     return row(what, [perSecond, cpuMicros, ratio?.toFixed(2) ?? '']);
   };
   const processes = ['writer', 'workers', 'postgres', 'redis', 'sink'] as const;
   return [
-    row(`medians of ${rounds} rounds, ${letters} letters each`, ['per sec', 'CPU µs', 'ratio']),
+    row(`medians of ${rounds} rounds, ${letters} letters after ${warmUp}`, ['per sec', 'CPU µs', 'ratio']),
     line('bare nodemailer pool', yardstick, 1),
     ...outspoken.map(({ variant, results }) =>
       line(nameOf(variant), results, ratioOf(measured, variant.queue, variant.perSubmission)),

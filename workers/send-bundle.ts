@@ -13,7 +13,7 @@ import type { Queues } from './queue.ts';
 /** Letters in the air at once, which is what a crash can leave `unknown`. Each has a connection of its own. */
 export const lettersInTheAir = 10;
 
-/** How many may be claimed beyond them, where they are taken as fast: as many as there may be in the bundles of a worker. */
+/** How many may be claimed beyond them, where they are taken as fast. With those in the air, what a lost machine leaves `unknown`. */
 const mostAhead = 290;
 
 /** Bundles at a time: with more than one, the last letters of one do not keep the next one waiting. */

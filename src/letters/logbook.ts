@@ -5,7 +5,7 @@ import type { Sent } from './record-sent.ts';
 
 /**
  * What a worker writes down about one bundle, in a file, from before it takes it: which of its letters have left, and what
- * came of them. A claim in the database can carry a hundred letters; which ten of them are with a mail server is known here,
+ * came of them. A claim in the database can carry two hundred letters; which ten of them are with a mail server is known here,
  * and outlives the worker's end, however sudden: what a process has written is the kernel's (write(2)). It does not outlive
  * the machine's end, so what is missing in a logbook of another boot means nothing.
  */

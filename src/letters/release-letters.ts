@@ -6,7 +6,7 @@ import { takeProbe } from './receiver-store.ts';
 import { patience } from './retry.ts';
 
 /** How many letters one bundle holds at most; and on average at least, where they come faster than they are released. */
-const [bundleSize, nearlyFull] = [100, 75];
+const [bundleSize, nearlyFull] = [200, 150];
 
 /** How many bundles may be on their way at once: enough to keep every worker busy, few enough to lose cheaply. */
 const bundlesAtOnce = 40;

@@ -16,7 +16,7 @@ import {
 import { describeOnEachQueue } from '../support/queues.ts';
 
 /** A bundle of a launch, and the letters of one worker that are with the mail server at once. */
-const bundle = 100;
+const bundle = 200;
 const inTheAir = 10;
 
 describeOnEachQueue("one person's letter and a launch", (queue) => {
@@ -57,11 +57,11 @@ describeOnEachQueue("one person's letter and a launch", (queue) => {
     expect(sentTwice(smtp)).toEqual([]);
   }, 300_000);
 
-  it('the letter is the next to be released when a launch of 5,000 fills the queue', async () => {
+  it('the letter is the next to be released when a launch of 10,000 fills the queue', async () => {
     const launch = await addCampaign(instance, 'launch', 10);
     const start = holdAllBut();
-    await writeTogether(instance, { people: 500, brands: launch, campaign: 'launch' });
-    await untilStates(instance, { sending: inTheAir, queued: 4000 - inTheAir, ready: 1000 });
+    await writeTogether(instance, { people: 1000, brands: launch, campaign: 'launch' });
+    await untilStates(instance, { sending: inTheAir, queued: 8000 - inTheAir, ready: 2000 });
     const [writer] = (await writeMany(instance, { people: 1, brands: ['nike'] })) as [Writer];
 
     // the bundle that was begun is sent, so that there is room for one more
@@ -70,7 +70,7 @@ describeOnEachQueue("one person's letter and a launch", (queue) => {
     await untilTheyStand(instance, writer, ({ nike = '' }) => ['queued', 'sending'].includes(nike));
     await untilTaken('nike');
     rest.open();
-    await untilStates(instance, { accepted: 5001 }, 120_000);
+    await untilStates(instance, { accepted: 10_001 }, 120_000);
     expect(placeOf('nike')).toBeLessThan(2 * bundle + 5 * inTheAir);
     expect(sentTwice(smtp)).toEqual([]);
   }, 300_000);

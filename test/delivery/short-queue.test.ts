@@ -6,12 +6,12 @@ import { addCampaign, gate, sentTwice, stateCounts, untilStates, writeMany } fro
 import { describeOnEachQueue, jobsIn, readQueue } from '../support/queues.ts';
 
 /** How many bundles may be on their way, and how many letters one holds. */
-const most = { bundles: 40, letters: 100 };
+const most = { bundles: 40, letters: 200 };
 
 describeOnEachQueue('the queue stays short', (queue) => {
   const { smtp, instance } = prepareDelivery({ queue });
 
-  it('while 5,000 letters wait, and while they leave', async () => {
+  it('while 8,000 letters wait, and while they leave', async () => {
     const brands = await addCampaign(instance, 'launch', 10);
     const held = gate();
     smtp.script((moment) => (moment === 'dot' ? { until: held.opened } : undefined));
@@ -27,18 +27,18 @@ describeOnEachQueue('the queue stays short', (queue) => {
     };
     await writeMany(instance, { people: 1, brands, campaign: 'launch' });
     await until(async () => (await look()).bundles === brands.length, 'bundles of a letter each');
-    await writeMany(instance, { people: 499, brands, campaign: 'launch' });
+    await writeMany(instance, { people: 799, brands, campaign: 'launch' });
     await until(async () => (await look()).jobs === most.bundles, 'a full queue', 120_000);
     expect((await stateCounts(instance)).ready).toBeGreaterThanOrEqual(1000);
     const { redisUrl } = queue();
-    if (redisUrl) expect((await bytesIn(redisUrl)) / 5000).toBeLessThan(25);
+    if (redisUrl) expect((await bytesIn(redisUrl)) / 8000).toBeLessThan(25);
 
     const seen = [await look()];
     held.open();
     await until(
       async () => {
         seen.push(await look());
-        return (await stateCounts(instance)).accepted === 5000;
+        return (await stateCounts(instance)).accepted === 8000;
       },
       'all letters',
       120_000,
@@ -48,7 +48,7 @@ describeOnEachQueue('the queue stays short', (queue) => {
     expect(Math.max(...seen.map(({ jobs }) => jobs))).toBeLessThanOrEqual(most.bundles + 7);
     expect(Math.max(...seen.map(({ letters }) => letters))).toBe(most.letters);
     expect(sentTwice(smtp)).toEqual([]);
-    await untilStates(instance, { accepted: 5000 });
+    await untilStates(instance, { accepted: 8000 });
     await until(async () => (await look()).jobs === 0, 'an empty queue');
     expect(await look()).toEqual({ bundles: 0, letters: 0, jobs: 0 });
   }, 300_000);

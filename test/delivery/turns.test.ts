@@ -119,9 +119,9 @@ describe('rounds of all workers', () => {
   });
 
   it('take it for granted where bundles were three quarters full', async () => {
-    await writeMany(instance, { people: 75, brands: ['hm', 'nike'] });
+    await writeMany(instance, { people: 150, brands: ['hm', 'nike'] });
     expect(await moreWaited()).toBe(true);
-    await writeMany(instance, { people: 74, brands: ['hm', 'nike'] });
+    await writeMany(instance, { people: 149, brands: ['hm', 'nike'] });
     expect(await moreWaited()).toBe(false);
   });
 
