@@ -130,7 +130,10 @@ async function takeOrphansBack(
     if (logbook !== null && !left && !hasWaited(id)) continue;
     ids.push(id);
     if (logbook === null || !says) continue;
-    found.set(id, { ...says, logbook, stayed: left ? letter_ids.filter((letter) => !left.has(letter)) : [] });
+    // one may have been refused before a byte of it left
+    const hasAnswer = new Set(says.landed.map((sent) => sent.id));
+    const stayed = left ? letter_ids.filter((letter) => !left.has(letter) && !hasAnswer.has(letter)) : [];
+    found.set(id, { ...says, logbook, stayed });
   }
   // One of the dead may turn out to be alive, and claim at this very moment: see onSnapshot.
   const { still, ...swept } = await db.onSnapshot(async (transaction) => {

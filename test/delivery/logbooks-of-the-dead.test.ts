@@ -8,6 +8,7 @@ import { type Logbooks, openLogbooks } from '../../src/letters/logbooks.ts';
 import { releaseLetters } from '../../src/letters/release-letters.ts';
 import { beatWorker, callWorkers, enlistWorker, retireWorker } from '../../src/letters/roll-call.ts';
 import { clearLogbooks, createPatience, sweepLetters } from '../../src/letters/sweep.ts';
+import type { Outcome } from '../../src/mail/outcome.ts';
 import { type Instance, startInstance } from '../support/instance.ts';
 import { atRest, stateCounts, unmarked, writeMany } from '../support/letters.ts';
 import { untilSomebodyWaits } from '../support/moments.ts';
@@ -35,11 +36,13 @@ async function die(logbooks: Logbooks, name = logbooks.name): Promise<void> {
   ids = await dieSending(logbooks, bundle, { name, claims: 3, leaves: 2 });
 }
 
-/** Takes a bundle, claims some of its letters, lets some leave, of which the first one comes back, and does no more. */
+const accepted: Outcome = { kind: 'accepted', code: 250, host: 'mx.brand.example', response: '250 queued' };
+
+/** Takes a bundle, claims some of its letters, lets some leave, is told what came of the first ones, and does no more. */
 async function dieSending(
   logbooks: Logbooks,
   bundle: string,
-  { name = logbooks.name, claims = 1, leaves = 1 },
+  { name = logbooks.name, claims = 1, leaves = 1, came = [accepted] },
 ): Promise<string[]> {
   const { database, log } = instance.context;
   const logbook = logbooks.open(bundle);
@@ -47,10 +50,10 @@ async function dieSending(
   const taken = await bundles.take(bundle);
   if (!taken) throw new Error('the bundle was not there');
   const claimed = await bundles.recordAndClaim(taken, [], taken.letter_ids.slice(0, claims));
-  const outcome = { kind: 'accepted', code: 250, host: 'mx.brand.example', response: '250 queued' } as const;
-  for (const [n, id] of taken.letter_ids.slice(0, leaves).entries()) {
-    logbook.leaves(id);
-    if (n === 0) logbook.landed({ id, tries: claimed[0]?.tries ?? 0, outcome, hash: '07'.repeat(32) });
+  for (const id of taken.letter_ids.slice(0, leaves)) logbook.leaves(id);
+  for (const [n, outcome] of came.entries()) {
+    const id = taken.letter_ids[n] ?? '';
+    logbook.landed({ id, tries: claimed[0]?.tries ?? 0, outcome, hash: '07'.repeat(32) });
   }
   logbook.close(false);
   return taken.letter_ids;
@@ -105,6 +108,18 @@ describe('letters of a dead worker', () => {
     expect(await bundles()).toEqual([]);
     expect((await callWorkers(instance.context.database)).map(({ id }) => id)).toEqual([alive]);
     expect(await sweep(await logbooksHere())).toEqual({ unknown: 0, recorded: 0, returned: 0 });
+  });
+
+  it('are recorded as well where the mail server refused them, or put them off, before they left', async () => {
+    await writeMany(instance, { people: 3, brands: ['hm'] });
+    const bundle = (await releaseLetters(instance.context.database))[0]?.id ?? '';
+    const came: Outcome[] = [
+      { kind: 'refused', code: 550 },
+      { kind: 'try again', code: 451 },
+    ];
+    await dieSending(await logbooksHere(), bundle, { claims: 3, leaves: 0, came });
+    expect(await sweep(await logbooksHere())).toEqual({ unknown: 0, recorded: 2, returned: 1 });
+    expect(await stateCounts(instance)).toEqual({ rejected: 1, deferred: 1, ready: 1 });
   });
 
   it('may have left where the machine has started anew since: what had come back is recorded all the same', async () => {
@@ -170,7 +185,8 @@ describe('letters of a dead worker', () => {
     await releaseLetters(database);
     const logbooks = await logbooksHere();
     const theirs = await instance.query<{ id: string }>('select id::text from bundle order by id');
-    for (const [n, { id }] of theirs.entries()) await dieSending(logbooks, id, { leaves: n === 0 ? 1 : 0 });
+    for (const [n, { id }] of theirs.entries())
+      await dieSending(logbooks, id, n === 0 ? {} : { leaves: 0, came: [] });
     let erased: Promise<void> | undefined;
     const interrupted: typeof database = {
       ...database,
