@@ -189,13 +189,10 @@ export function openBundles(database: Database, { workerId, logbook, mark, log }
     recordAndFinish: (bundle: BundleRow, sent: Sent[]) =>
       insistOn((db) => db.rows(recordLast, [...columns(sent), bundle.id])),
     /** Puts back what was claimed and has not left. */
-    letGo: (bundle: BundleRow, ids: string[]) =>
-      insistOn((db) =>
-        letStayedGo(
-          db,
-          ids.map((id) => ({ id, bundleId: bundle.id })),
-        ),
-      ),
+    letGo(bundle: BundleRow, ids: string[]) {
+      const stayed = ids.map((id) => ({ id, bundleId: bundle.id }));
+      return insistOn((db) => letStayedGo(db, stayed));
+    },
     /** Does something else with the database, as often as it takes. */
     insist,
     /** Ends any bundle; what was not claimed waits again, in its old place. */

@@ -41,14 +41,13 @@ export async function recordSent(db: Queryable, bundleId: string, sent: Sent[]):
   return (await db.rows(recordAlone, [...columns(sent), bundleId])).map(({ id }) => id);
 }
 
-/** A letter that was claimed in a bundle, and surely has not left from it. */
-export type Stayed = { id: LetterId; bundleId: string };
-
-/** Puts letters back that stayed. @returns how many did */
-export async function letStayedGo(db: Queryable, stayed: Stayed[]): Promise<number> {
-  return (
-    (await db.row(letThemGo, [stayed.map(({ id }) => id), stayed.map(({ bundleId }) => bundleId)]))?.n ?? 0
-  );
+/** Puts letters back, each of which was claimed in its bundle and surely has not left from it. @returns how many went back */
+export async function letStayedGo(
+  db: Queryable,
+  stayed: { id: LetterId; bundleId: string }[],
+): Promise<number> {
+  const [ids, bundleIds] = [stayed.map(({ id }) => id), stayed.map(({ bundleId }) => bundleId)];
+  return (await db.row(letThemGo, [ids, bundleIds]))?.n ?? 0;
 }
 
 const moveOf = { accepted: 'accept', refused: 'reject', 'try again': 'defer', unknown: 'loseSight' } as const;
